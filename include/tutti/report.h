@@ -1,0 +1,78 @@
+#ifndef TUTTI_REPORT_H
+#define TUTTI_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tutti/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Where the time of one loop went. Times are seconds; the eight from `user`
+ * to `unknown` add up to lanes x wall. */
+typedef struct tutti_report {
+    uint32_t size;    /**< sizeof(tutti_report), set by TUTTI_REPORT_INIT */
+    char place[32];   /**< where it ran: "serial", "threads", ... */
+    unsigned lanes;   /**< workers it could use, the caller included */
+    unsigned joined;  /**< of these, how many ran a range */
+    size_t n;         /**< tasks asked for */
+    size_t done;      /**< tasks run */
+    size_t ranges;    /**< ranges they ran in */
+    double wall;      /**< from the call to its return */
+    double user;      /**< in the body */
+    double encode;    /**< turning items and results into bytes and back */
+    double claim;     /**< taking ranges, clocks, bookkeeping */
+    double copy;      /**< moving bytes */
+    double wait;      /**< the caller's, for the last ranges of others */
+    double startup;   /**< from invitation to a worker's first claim */
+    double idle;      /**< lanes without work */
+    double unknown;   /**< what none of these explains */
+    double task;      /**< mean time of a task */
+    double spread_at; /**< when workers were invited; < 0: never */
+    double gain;      /**< seconds that spreading was expected to save */
+    double cost;      /**< seconds that it was expected to cost */
+    char why[200];    /**< the decision in one sentence */
+} tutti_report;
+
+#define TUTTI_REPORT_INIT \
+    { \
+        .size = sizeof(tutti_report) \
+    }
+
+/** Writes the explanation of this thread's last loop: place, decision with
+ * its numbers, where the time went, a few lines of text.
+ *
+ * text: [out] at most `size` bytes with the closing zero; may be NULL when
+ *       size is 0.
+ * Returns: the length of the whole explanation without the zero, as
+ *       snprintf; 0 when this thread has run no loop.
+ * Threads: any; each explains its own last loop.  Cost: formatting only.
+ */
+size_t tutti_explain(char *text, size_t size);
+
+/** As tutti_explain(), from a report that a loop filled (options.report). */
+size_t tutti_report_text(const tutti_report *report, char *text, size_t size);
+
+/** Writes the trace of this process's recent loops as Chrome trace JSON
+ * (opens in Perfetto and chrome://tracing), by temporary file and rename.
+ *
+ * path: the file to make or replace.
+ * Errors: TUTTI_EARG (path is NULL), TUTTI_ESYS (cannot write; nothing is
+ *       left behind), TUTTI_EMEM.
+ * Threads: any.  Cost: about a microsecond an event.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_trace_write(const char *path);
+
+/** Draws this thread's last loop as a time line, a lane a worker.
+ *
+ * text, size, result: as tutti_explain().
+ * columns: width of a line, 40 to 500.
+ */
+size_t tutti_trace_draw(char *text, size_t size, unsigned columns);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,91 @@
+/** For faces whose functions cannot be called from another process: how the
+ * ranges of a loop become bytes and back. Second tier: may change between
+ * minor versions. */
+#ifndef TUTTI_SYS_MESSAGE_H
+#define TUTTI_SYS_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <tutti/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Growing bytes. Zero-initialised is empty. */
+typedef struct tutti_bytes {
+    char *data;
+    size_t size, room;
+} tutti_bytes;
+
+/** Appends `size` bytes.
+ *
+ * Errors: TUTTI_EMEM; the bytes are then as before.
+ * Threads: one at a time.  Cost: a copy; growth doubles.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_bytes_append(tutti_bytes *bytes,
+                                                 const void *data, size_t size);
+
+/** Frees the bytes and leaves them empty; NULL is allowed. */
+void tutti_bytes_clear(tutti_bytes *bytes);
+
+/** The message form of a loop's body. The callbacks get the loop's context,
+ * run one at a time (in a thread of the place, or in the caller), and must not
+ * call tutti. */
+typedef struct tutti_message {
+    /** Command that becomes a zygote: it must call tutti_zygote_serve() on
+     * descriptor 3. NULL-terminated. Loops with equal commands share one. */
+    const char *const *command;
+    /** Bytes that prepare a worker for this loop (the function). Called once a
+     * loop, before the first range. */
+    tutti_status (*encode_job)(void *context, tutti_bytes *out);
+    /** Bytes of the items [begin, end). */
+    tutti_status (*encode_range)(void *context, size_t begin, size_t end,
+                                 tutti_bytes *out);
+    /** Stores the results of [begin, end). Sets *failed to the index of the
+     * first task that failed, if one did. */
+    tutti_status (*decode_range)(void *context, size_t begin, size_t end,
+                                 const void *data, size_t size, size_t *failed);
+    /** The workers are needed soon: a good moment to prepare encode_job.
+     * Called in any thread; may be NULL. */
+    void (*prepare)(void *context);
+} tutti_message;
+
+/** What a worker process does with messages. */
+typedef struct tutti_worker {
+    void *arg;
+    /** Prepares for loop `loop` from encode_job's bytes. 0, or anything else:
+     * the worker answers every range of it with job_failed. */
+    int (*job)(void *arg, uint64_t loop, const void *data, size_t size);
+    /** Forgets loop `loop`. */
+    void (*forget)(void *arg, uint64_t loop);
+    /** Runs [begin, end) and appends the results for decode_range. Returns 0,
+     * or anything else to end the worker. */
+    int (*range)(void *arg, uint64_t loop, size_t begin, size_t end,
+                 unsigned worker, const void *data, size_t size,
+                 tutti_bytes *out);
+} tutti_worker;
+
+/** Serves as a zygote on `control` until it is closed: forks a worker for each
+ * request and reports deaths. The calling process must have one thread.
+ *
+ * before, after_parent, after_child: around each fork; may be NULL.
+ * Returns: the channel of a worker, in each forked worker; -1 in the zygote
+ * itself at the end.
+ */
+int tutti_zygote_serve(int control, void (*before)(void),
+                       void (*after_parent)(void), void (*after_child)(void));
+
+/** Serves as a worker on `channel` until it is closed.
+ *
+ * Returns: 0 when the channel was closed in order, -1 when it broke.
+ */
+int tutti_worker_serve(int channel, const tutti_worker *worker);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

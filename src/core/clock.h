@@ -1,0 +1,21 @@
+/* Time in nanoseconds since some fixed instant; the same clock in every
+ * process of this machine. */
+#ifndef TT_CORE_CLOCK_H
+#define TT_CORE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t tt_clock_of(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static inline uint64_t tt_clock(void)
+{
+    return tt_clock_of(CLOCK_MONOTONIC);
+}
+
+#endif

@@ -1,0 +1,109 @@
+/* A loop that is being run: what its caller and its workers share. */
+#ifndef TT_LOOP_RUN_H
+#define TT_LOOP_RUN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tutti/loop.h>
+#include <tutti/sys/caller.h>
+
+#include "core/status.h"
+#include "loop/claim.h"
+#include "loop/grain.h"
+#include "trace/lane.h"
+
+#define TT_RUN_LANES 64
+
+struct tutti_run {
+    /* Fixed when the run begins. */
+    tutti_loop loop;
+    tutti_options options;
+    size_t unit;     /* tasks in a unit of the claim word */
+    unsigned lanes;  /* workers that may take part, the caller included */
+    bool caller;     /* the caller claims ranges */
+    uint64_t began;  /* tt_clock() */
+    uint64_t finish; /* deadline; UINT64_MAX: none */
+
+    /* Shared, atomic. The claim word has a cache line of its own. */
+    _Alignas(64) tt_claim claim;
+    _Alignas(64) _Atomic size_t done; /* tasks finished */
+    _Atomic uint32_t inside; /* workers invited or at work; a futex */
+    _Atomic uint32_t joined; /* lanes handed out, the caller's included */
+    _Atomic uint32_t closed; /* cancelled, out of time, or failed */
+
+    /* The failure that the run ends with: guarded by `guard`. */
+    pthread_mutex_t guard;
+    tutti_status status;
+    size_t failed; /* index of the failing task, SIZE_MAX: none */
+    char detail[TT_DETAIL_SIZE];
+
+    /* The scheduler's: guarded by its board. */
+    struct tutti_run *next;
+    struct tutti_place *place; /* where workers are invited from, or NULL */
+    uint64_t look;             /* when the helper looks next */
+    uint64_t spread;           /* when workers were invited first; 0: never */
+    double gain, cost;         /* seconds, of that decision */
+    unsigned invited;
+    clockid_t clock; /* the caller's CPU clock */
+
+    /* The caller's grain; lanes[0] is own, the others are made by join. */
+    struct tt_grain grain;
+    struct tt_range range; /* claimed by the caller */
+    struct tt_lane own;
+    struct tt_lane *_Atomic lane[TT_RUN_LANES];
+};
+
+/* Makes a run of `loop`, which the caller works on if `caller`. */
+void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
+                 const tutti_options *options, unsigned lanes, bool caller);
+
+/* Frees the lanes. Nobody is inside. */
+void tt_run_fini(struct tutti_run *run);
+
+/* Tasks that nobody has claimed. */
+size_t tt_run_left(struct tutti_run *run);
+
+/* An inviter counts workers in before it tells them; one that is recalled
+ * before it joined is counted out. Counting out may free the run: touch
+ * nothing of it afterwards. */
+void tt_run_count_in(struct tutti_run *run, unsigned workers);
+void tt_run_count_out(struct tutti_run *run);
+
+/* A worker that was counted in takes a lane; `invited` is when it was asked.
+ * NULL: no lane left or no memory; count out. */
+struct tt_lane *tt_run_join(struct tutti_run *run, uint64_t invited);
+
+/* Claims up to `tasks` tasks (at least a unit) from the back or the front. */
+bool tt_run_claim_back(struct tutti_run *run, size_t tasks,
+                       struct tt_range *range);
+bool tt_run_claim_front(struct tutti_run *run, size_t tasks,
+                        struct tt_range *range);
+
+/* Notes in `lane` that `range` ran from `from` to `to` with `tasks` tasks
+ * finished, and counts these. */
+void tt_run_ran(struct tutti_run *run, struct tt_lane *lane,
+                const struct tt_range *range, size_t tasks, uint64_t from,
+                uint64_t to);
+
+/* Task `index` failed: those above are given up, the lowest failure is kept.
+ * The detail line is copied. */
+void tt_run_fail(struct tutti_run *run, size_t index, tutti_status status,
+                 const char *detail);
+
+/* Gives up all that is not claimed: cancelled, out of time, broken. A failed
+ * task that is known wins. */
+void tt_run_close(struct tutti_run *run, tutti_status status,
+                  const char *detail);
+
+/* The whole stay of a worker that calls loop.body: join, claim from the back,
+ * leave. Counts itself out. */
+void tt_run_work(struct tutti_run *run, uint64_t invited);
+
+/* Waits until nobody is inside, at most `ns`; may end early. */
+bool tt_run_wait(struct tutti_run *run, uint64_t ns);
+
+#endif
