@@ -4,7 +4,8 @@
  * ranges of them; map.h has the loops that most programs want. A place
  * (place.h) is where workers run ranges; without one named, tutti starts in
  * the caller and spreads when its measurements say so. A report (report.h)
- * tells where the time went. A job (job.h) is a loop in the background.
+ * tells where the time went. A job (job.h) is a loop in the background. A
+ * kernel (kernel.h) is a function found by text, `file.c:name`.
  *
  *     static int root(const void *x, void *y, void *context) {
  *         (void)context;
@@ -22,6 +23,7 @@
 #define TUTTI_H
 
 #include <tutti/job.h>
+#include <tutti/kernel.h>
 #include <tutti/loop.h>
 #include <tutti/map.h>
 #include <tutti/place.h>

@@ -1,0 +1,97 @@
+#ifndef TUTTI_KERNEL_H
+#define TUTTI_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tutti/loop.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A function found by text and ready to be mapped. */
+typedef struct tutti_kernel tutti_kernel;
+
+/** The number types that kernels take and give. */
+typedef enum tutti_type {
+    TUTTI_F64 = 1, /**< double */
+    TUTTI_F32,     /**< float */
+    TUTTI_I64,     /**< int64_t, long long, long */
+    TUTTI_I32      /**< int32_t, int */
+} tutti_type;
+
+/** The accepted signatures, T and U being any of the types. */
+typedef enum tutti_form {
+    TUTTI_FORM_SCALAR = 1, /**< U f(T x) */
+    TUTTI_FORM_BLOCK,      /**< void f(size_t n, const T *x, U *out) */
+    TUTTI_FORM_ROW,        /**< U f(const T *row, int n) */
+    TUTTI_FORM_ROWS        /**< void f(const T *row, int n, U *out) */
+} tutti_form;
+
+/** What a kernel is; the strings are owned by it. */
+typedef struct tutti_kernel_info {
+    const char *name;      /**< the function's */
+    const char *signature; /**< as C, normalised: "double f(double x)" */
+    tutti_form form;
+    tutti_type item, result;
+} tutti_kernel_info;
+
+/** Bytes of one value; 0 for no type. */
+size_t tutti_type_size(tutti_type type);
+
+/** "float64", "float32", "int64", "int32"; "?" for no type. */
+const char *tutti_type_name(tutti_type type);
+
+/** Finds a function and makes it callable.
+ *
+ * out:  [out] written only on success.
+ * text: `FILE.c:NAME` (the signature is read from the source, which is
+ *       compiled into the cache unless it is there already) or `LIB.so:NAME`.
+ * signature: for LIB.so, its C signature; else NULL.
+ * Errors: TUTTI_EARG (no such file or function, a signature that is not
+ *       accepted, the compiler's own message with the user's line numbers),
+ *       TUTTI_ESYS (no compiler, cache not writable, dlopen), TUTTI_EMEM.
+ * Ownership: the caller's, until tutti_kernel_close().
+ * Threads: any.  Cost: below 1 ms when cached, else the compiler's time.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_kernel_open(tutti_kernel **out,
+                                                const char *text,
+                                                const char *signature);
+
+/** Frees a kernel that no loop is running. NULL is allowed. */
+void tutti_kernel_close(tutti_kernel *kernel);
+
+/** Tells what a kernel is. */
+void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info);
+
+/** Maps a kernel over an array.
+ *
+ * results: [out] n x results_width values of the kernel's result type,
+ *       C-contiguous. results_width is 1 but for TUTTI_FORM_ROWS.
+ * items:  n x width values of its item type, C-contiguous; width is 1 for
+ *       TUTTI_FORM_SCALAR and TUTTI_FORM_BLOCK.
+ * Errors: TUTTI_EARG (a width that the form does not have), and
+ *       tutti_loop_run()'s.
+ * Threads: any.  Cost: that of a C loop over the function.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_kernel_map(
+    tutti_kernel *kernel, void *results, size_t results_width,
+    const void *items, size_t width, size_t n, const tutti_options *options);
+
+/** Maps a kernel (scalar or block form) over first, first + step, ... without
+ * making the array.
+ *
+ * results: [out] n values.
+ * Errors: TUTTI_EARG (a row form; a value that the item type cannot hold
+ *       exactly), and tutti_loop_run()'s.
+ * Threads: any.  Cost: as tutti_kernel_map().
+ */
+TUTTI_MUST_CHECK tutti_status
+tutti_kernel_map_range(tutti_kernel *kernel, void *results, int64_t first,
+                       int64_t step, size_t n, const tutti_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
