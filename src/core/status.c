@@ -56,6 +56,11 @@ void tt_detail_set(const char *line)
     snprintf(detail, sizeof detail, "%s", line);
 }
 
+void tt_detail_clear(void)
+{
+    detail[0] = '\0';
+}
+
 void tutti_task_fail(const char *format, ...)
 {
     va_list args;

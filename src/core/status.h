@@ -17,4 +17,7 @@ TUTTI_MUST_CHECK tutti_status tt_fail_memory(const char *what);
 /* Replaces this thread's detail line (a failure that another thread met). */
 void tt_detail_set(const char *line);
 
+/* Empties it, so that a stale line is not taken for a new one. */
+void tt_detail_clear(void);
+
 #endif

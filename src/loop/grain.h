@@ -10,23 +10,19 @@ struct tt_range {
     size_t begin, end;
 };
 
+/* What a worker knows of the time of a task. Zero: nothing. */
 struct tt_grain {
-    size_t next;     /* tasks to claim next */
-    double per_task; /* measured ns, the largest of last and mean; 0: unknown */
-    uint64_t spent;  /* ns in ranges so far */
-    size_t tasks;    /* in them */
+    size_t next;     /* tasks of the last claim */
+    double per_task; /* ns, the larger of last range's and mean; 0: unknown */
+    double spent;    /* ns in ranges so far, fading */
+    double tasks;    /* in them, fading */
 };
-
-/* Starts with ranges of 1, 2, 4, ... tasks, until they can be measured. */
-static inline void tt_grain_init(struct tt_grain *grain)
-{
-    *grain = (struct tt_grain){.next = 1};
-}
 
 /* A range of `tasks` tasks took `ns`. */
 void tt_grain_learn(struct tt_grain *grain, size_t tasks, uint64_t ns);
 
-/* Tasks to claim when `left` are unclaimed and `workers` claim. */
+/* Tasks to claim when `left` are unclaimed and `workers` claim: 1, 2, 4, ...
+ * up to a range of 20 us, less near the end. */
 size_t tt_grain_next(struct tt_grain *grain, size_t left, unsigned workers);
 
 #endif

@@ -25,13 +25,14 @@ struct tutti_run {
     size_t unit;     /* tasks in a unit of the claim word */
     unsigned lanes;  /* workers that may take part, the caller included */
     bool caller;     /* the caller claims ranges */
+    unsigned forks;  /* tt_fork_count then */
     uint64_t began;  /* tt_clock() */
     uint64_t finish; /* deadline; UINT64_MAX: none */
 
     /* Shared, atomic. The claim word has a cache line of its own. */
     _Alignas(64) tt_claim claim;
     _Alignas(64) _Atomic size_t done; /* tasks finished */
-    _Atomic uint32_t inside; /* workers invited or at work; a futex */
+    _Atomic uint32_t inside;          /* workers invited or at work; a futex */
     _Atomic uint32_t joined; /* lanes handed out, the caller's included */
     _Atomic uint32_t closed; /* cancelled, out of time, or failed */
 
@@ -48,12 +49,17 @@ struct tutti_run {
     uint64_t spread;           /* when workers were invited first; 0: never */
     double gain, cost;         /* seconds, of that decision */
     unsigned invited;
-    clockid_t clock; /* the caller's CPU clock */
+    clockid_t clock; /* the caller's CPU clock, */
+    uint64_t cpu;    /* its time */
+    uint64_t looked; /* when the helper looked last, both 0 before */
 
-    /* The caller's grain; lanes[0] is own, the others are made by join. */
+    /* The caller's own. */
     struct tt_grain grain;
-    struct tt_range range; /* claimed by the caller */
-    struct tt_lane own;
+    struct tt_range range; /* claimed, not yet counted */
+    uint64_t from;         /* when it was claimed */
+    uint64_t told;         /* last call of progress */
+    bool recalled;         /* invitations were taken back */
+    struct tt_lane own;    /* lane[0]; the others are made by join */
     struct tt_lane *_Atomic lane[TT_RUN_LANES];
 };
 
@@ -99,11 +105,23 @@ void tt_run_fail(struct tutti_run *run, size_t index, tutti_status status,
 void tt_run_close(struct tutti_run *run, tutti_status status,
                   const char *detail);
 
+/* The detail of a run that is closed by its deadline. */
+#define TT_RUN_LATE "the deadline passed before the last task"
+
+/* Runs loop.body on a claimed range from time `from` on, with all that is to
+ * be noted and learnt of it; returns the time. */
+uint64_t tt_run_body(struct tutti_run *run, struct tt_lane *lane,
+                     struct tt_grain *grain, const struct tt_range *range,
+                     uint64_t from);
+
 /* The whole stay of a worker that calls loop.body: join, claim from the back,
  * leave. Counts itself out. */
 void tt_run_work(struct tutti_run *run, uint64_t invited);
 
+/* Nobody is inside, or those who were stayed behind a fork. */
+bool tt_run_empty(struct tutti_run *run);
+
 /* Waits until nobody is inside, at most `ns`; may end early. */
-bool tt_run_wait(struct tutti_run *run, uint64_t ns);
+bool tt_run_sleep(struct tutti_run *run, uint64_t ns);
 
 #endif

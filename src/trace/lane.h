@@ -36,6 +36,18 @@ struct tt_lane {
     struct tt_event events[TT_LANE_EVENTS]; /* ranges % TT_LANE_EVENTS next */
 };
 
+/* A lane of `worker` that does `kind` since `now`. */
+static inline void tt_lane_init(struct tt_lane *lane, unsigned worker,
+                                enum tt_kind kind, uint64_t now)
+{
+    lane->since = now;
+    lane->kind = kind;
+    lane->worker = worker;
+    for (int i = 0; i < TT_KINDS; i++)
+        lane->spent[i] = 0;
+    lane->tasks = lane->ranges = 0;
+}
+
 /* Turns the stopwatch to `kind` at time `now`. */
 static inline void tt_lane_turn(struct tt_lane *lane, enum tt_kind kind,
                                 uint64_t now)

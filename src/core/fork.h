@@ -1,0 +1,11 @@
+/* Forked children: threads are gone there, locks may be held by the dead. */
+#ifndef TT_CORE_FORK_H
+#define TT_CORE_FORK_H
+
+#include <stdatomic.h>
+
+/* How often this process's ancestors forked since tutti was loaded: a state
+ * made at another count belongs to another process. */
+extern _Atomic unsigned tt_fork_count;
+
+#endif

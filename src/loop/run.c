@@ -1,0 +1,243 @@
+#include "loop/run.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/fork.h"
+#include "core/futex.h"
+
+/* In run->inside: somebody sleeps on it. */
+#define SLEEPER 0x80000000u
+
+void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
+                 const tutti_options *options, unsigned lanes, bool caller)
+{
+    run->loop = *loop;
+    run->options = *options;
+    run->lanes = lanes < TT_RUN_LANES ? lanes : TT_RUN_LANES;
+    run->caller = caller;
+    run->forks = atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    run->began = tt_clock();
+    run->finish = UINT64_MAX;
+    if (options->deadline > 0 && options->deadline < 1e9)
+        run->finish = run->began + (uint64_t)(options->deadline * 1e9);
+
+    size_t unit = loop->unit ? loop->unit : 1, most = loop->n / TT_CLAIM_MAX;
+    run->unit = unit * (most / unit + 1);
+    size_t units = loop->n / run->unit + (loop->n % run->unit != 0);
+    atomic_init(&run->claim, tt_claim_word(0, (uint32_t)units));
+    atomic_init(&run->done, 0);
+    atomic_init(&run->inside, 0);
+    atomic_init(&run->joined, 1);
+    atomic_init(&run->closed, 0);
+
+    pthread_mutex_init(&run->guard, NULL);
+    run->status = TUTTI_OK;
+    run->failed = SIZE_MAX;
+
+    run->next = NULL;
+    run->place = NULL;
+    run->spread = 0;
+    run->gain = run->cost = 0;
+    run->invited = 0;
+    run->recalled = false;
+
+    run->grain = (struct tt_grain){0};
+    run->range = (struct tt_range){0};
+    run->told = run->began;
+    tt_lane_init(&run->own, 0, caller ? TT_CLAIM : TT_WAIT, run->began);
+    atomic_init(&run->lane[0], &run->own);
+    for (unsigned i = 1; i < run->lanes; i++)
+        atomic_init(&run->lane[i], NULL);
+}
+
+void tt_run_fini(struct tutti_run *run)
+{
+    for (unsigned i = 1; i < run->lanes; i++)
+        free(atomic_load_explicit(&run->lane[i], memory_order_acquire));
+    pthread_mutex_destroy(&run->guard);
+}
+
+size_t tt_run_left(struct tutti_run *run)
+{
+    size_t left = (size_t)tt_claim_left(&run->claim) * run->unit;
+    return left < run->loop.n ? left : run->loop.n;
+}
+
+void tt_run_count_in(struct tutti_run *run, unsigned workers)
+{
+    atomic_fetch_add_explicit(&run->inside, workers, memory_order_relaxed);
+}
+
+void tt_run_count_out(struct tutti_run *run)
+{
+    _Atomic uint32_t *inside = &run->inside;
+    if (atomic_fetch_sub_explicit(inside, 1, memory_order_acq_rel) ==
+        (SLEEPER | 1))
+        tt_futex_wake(inside, INT_MAX);
+}
+
+struct tt_lane *tt_run_join(struct tutti_run *run, uint64_t invited)
+{
+    unsigned worker =
+        atomic_fetch_add_explicit(&run->joined, 1, memory_order_relaxed);
+    struct tt_lane *lane = worker < run->lanes ? malloc(sizeof *lane) : NULL;
+    if (!lane) {
+        atomic_fetch_sub_explicit(&run->joined, 1, memory_order_relaxed);
+        return NULL;
+    }
+    tt_lane_init(lane, worker, TT_STARTUP, invited);
+    atomic_store_explicit(&run->lane[worker], lane, memory_order_release);
+    return lane;
+}
+
+static size_t units_of(const struct tutti_run *run, size_t tasks)
+{
+    size_t units = run->unit == 1 ? tasks : tasks / run->unit;
+    if (units > TT_CLAIM_MAX)
+        return TT_CLAIM_MAX;
+    return units ? units : 1;
+}
+
+static void range_of(const struct tutti_run *run, struct tt_range *range,
+                     uint32_t begin, uint32_t end)
+{
+    size_t last = (size_t)end * run->unit;
+    range->begin = (size_t)begin * run->unit;
+    range->end = last < run->loop.n ? last : run->loop.n;
+}
+
+bool tt_run_claim_back(struct tutti_run *run, size_t tasks,
+                       struct tt_range *range)
+{
+    uint32_t begin, end, units = (uint32_t)units_of(run, tasks);
+    if (!tt_claim_back(&run->claim, units, &begin, &end))
+        return false;
+    range_of(run, range, begin, end);
+    return true;
+}
+
+bool tt_run_claim_front(struct tutti_run *run, size_t tasks,
+                        struct tt_range *range)
+{
+    uint32_t begin, end, units = (uint32_t)units_of(run, tasks);
+    if (!tt_claim_front(&run->claim, units, &begin, &end))
+        return false;
+    range_of(run, range, begin, end);
+    return true;
+}
+
+void tt_run_ran(struct tutti_run *run, struct tt_lane *lane,
+                const struct tt_range *range, size_t tasks, uint64_t from,
+                uint64_t to)
+{
+    tt_lane_range(lane, from, to, range->begin, range->begin + tasks);
+    atomic_fetch_add_explicit(&run->done, tasks, memory_order_relaxed);
+}
+
+void tt_run_fail(struct tutti_run *run, size_t index, tutti_status status,
+                 const char *detail)
+{
+    pthread_mutex_lock(&run->guard);
+    if (index < run->failed) {
+        run->failed = index;
+        run->status = status;
+        snprintf(run->detail, sizeof run->detail, "%s", detail);
+    }
+    pthread_mutex_unlock(&run->guard);
+    tt_claim_close(&run->claim, (uint32_t)(index / run->unit));
+}
+
+void tt_run_close(struct tutti_run *run, tutti_status status,
+                  const char *detail)
+{
+    pthread_mutex_lock(&run->guard);
+    if (run->status == TUTTI_OK) {
+        run->status = status;
+        snprintf(run->detail, sizeof run->detail, "%s", detail);
+    }
+    pthread_mutex_unlock(&run->guard);
+    atomic_store_explicit(&run->closed, 1, memory_order_release);
+    tt_claim_close(&run->claim, 0);
+    tt_futex_wake(&run->inside, INT_MAX);
+}
+
+static void task_failed(struct tutti_run *run, size_t index)
+{
+    char line[TT_DETAIL_SIZE + 40];
+    const char *why = tutti_detail();
+    snprintf(line, sizeof line, "task %zu failed%s%s", index, *why ? ": " : "",
+             why);
+    tt_run_fail(run, index, TUTTI_ETASK, line);
+}
+
+uint64_t tt_run_body(struct tutti_run *run, struct tt_lane *lane,
+                     struct tt_grain *grain, const struct tt_range *range,
+                     uint64_t from)
+{
+    tt_lane_turn(lane, TT_USER, from);
+    tt_detail_clear();
+    size_t end = run->loop.body(run->loop.context, range->begin, range->end,
+                                lane->worker);
+    uint64_t to = tt_clock();
+    tt_lane_turn(lane, TT_CLAIM, to);
+    tt_run_ran(run, lane, range, end - range->begin, from, to);
+    if (end < range->end)
+        task_failed(run, end);
+    tt_grain_learn(grain, end - range->begin, to - from);
+    return to;
+}
+
+void tt_run_work(struct tutti_run *run, uint64_t invited)
+{
+    struct tt_lane *lane = tt_run_join(run, invited);
+    if (lane) {
+        struct tt_grain grain = {0};
+        struct tt_range range;
+        uint64_t now = tt_clock();
+        tt_lane_turn(lane, TT_CLAIM, now);
+        while (tt_run_claim_back(
+            run,
+            tt_grain_next(
+                &grain, tt_run_left(run),
+                atomic_load_explicit(&run->joined, memory_order_relaxed)),
+            &range)) {
+            now = tt_run_body(run, lane, &grain, &range, tt_clock());
+            if (now >= run->finish)
+                tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+        }
+        tt_lane_turn(lane, TT_IDLE, now);
+    }
+    tt_run_count_out(run);
+}
+
+bool tt_run_empty(struct tutti_run *run)
+{
+    return (atomic_load_explicit(&run->inside, memory_order_acquire) &
+            ~SLEEPER) == 0 ||
+           run->forks !=
+               atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+}
+
+/* About 6 us of pauses and 50 us of yields, then sleep: measured, the best of
+ * both on shared and free cores. */
+bool tt_run_sleep(struct tutti_run *run, uint64_t ns)
+{
+    for (int i = 0; i < 200; i++) {
+        if (tt_run_empty(run))
+            return true;
+        if (i < 100)
+            tt_pause();
+        else
+            sched_yield();
+    }
+    uint32_t inside = SLEEPER | atomic_fetch_or_explicit(&run->inside, SLEEPER,
+                                                         memory_order_acq_rel);
+    if (inside != SLEEPER)
+        tt_futex_wait(&run->inside, inside, ns);
+    atomic_fetch_and_explicit(&run->inside, ~SLEEPER, memory_order_relaxed);
+    return tt_run_empty(run);
+}
