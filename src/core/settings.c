@@ -189,3 +189,19 @@ void tt_settings_reload(void)
     parse();
     pthread_mutex_unlock(&store.guard);
 }
+
+/* A child must not inherit the guard from a thread that it has not got. */
+static void lock(void)
+{
+    pthread_mutex_lock(&store.guard);
+}
+
+static void unlock(void)
+{
+    pthread_mutex_unlock(&store.guard);
+}
+
+__attribute__((constructor)) static void guard_forks(void)
+{
+    pthread_atfork(lock, unlock, unlock);
+}
