@@ -17,7 +17,9 @@ typedef struct tutti_job tutti_job;
  * out:  [out] written only on success.
  * loop, options: copied; what they point to must live until the job is done.
  *       progress is called in the job's thread.
- * Errors: TUTTI_EARG, TUTTI_EMEM, TUTTI_ESYS (no thread could be started).
+ * Errors: TUTTI_EARG (out or loop is NULL, or no body), TUTTI_EMEM,
+ *       TUTTI_ESYS (no thread could be started). What tutti_loop_run() finds
+ *       wrong, tutti_job_wait() returns.
  * Ownership: the caller's, until tutti_job_free().
  * Threads: any.  Cost: starts a thread, about 20 us.
  */

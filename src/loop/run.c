@@ -43,7 +43,9 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->spread = 0;
     run->gain = run->cost = 0;
     run->invited = 0;
-    run->recalled = false;
+    run->recalled = 0;
+    run->automatic = run->watched = false;
+    run->looked = 0;
 
     run->grain = (struct tt_grain){0};
     run->range = (struct tt_range){0};

@@ -44,7 +44,9 @@ struct tutti_run {
 
     /* The scheduler's: guarded by its board. */
     struct tutti_run *next;
-    struct tutti_place *place; /* where workers are invited from, or NULL */
+    struct tutti_place *place; /* where workers are invited from */
+    bool automatic;            /* the helper decides when */
+    bool watched;              /* it is on the board */
     uint64_t look;             /* when the helper looks next */
     uint64_t spread;           /* when workers were invited first; 0: never */
     double gain, cost;         /* seconds, of that decision */
@@ -58,7 +60,8 @@ struct tutti_run {
     struct tt_range range; /* claimed, not yet counted */
     uint64_t from;         /* when it was claimed */
     uint64_t told;         /* last call of progress */
-    bool recalled;         /* invitations were taken back */
+    unsigned recalled;     /* invitations were taken back: 1, and again
+                              after it was closed: 2 */
     struct tt_lane own;    /* lane[0]; the others are made by join */
     struct tt_lane *_Atomic lane[TT_RUN_LANES];
 };

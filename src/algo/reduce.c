@@ -1,0 +1,91 @@
+#include <tutti/map.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/status.h"
+
+#define PARTIAL_MOST (1u << 20)
+#define BLOCKS 4096 /* when the caller leaves the unit to us */
+
+struct reduce {
+    const tutti_fold *fold;
+    size_t n, unit;
+    char *partials; /* one a block */
+    void *context;
+};
+
+static size_t fold_blocks(void *context, size_t begin, size_t end,
+                          unsigned worker)
+{
+    const struct reduce *r = context;
+    size_t size = r->fold->size;
+    (void)worker;
+    for (; begin < end; begin++) {
+        char *partial = r->partials + begin * size;
+        size_t first = begin * r->unit, last = first + r->unit;
+        memcpy(partial, r->fold->identity, size);
+        if (r->fold->range(partial, first, last < r->n ? last : r->n,
+                           r->context) != 0)
+            break;
+    }
+    return begin;
+}
+
+/* Joins neighbours, then neighbours of these, ...: a tree that depends on the
+ * number of blocks alone. The result is left in the first partial. */
+static void combine(const struct reduce *r, size_t blocks)
+{
+    size_t size = r->fold->size;
+    for (size_t step = 1; step < blocks; step *= 2)
+        for (size_t i = 0; i + step < blocks; i += 2 * step)
+            r->fold->combine(r->partials + i * size,
+                             r->partials + (i + step) * size, r->context);
+}
+
+static tutti_status check(const void *result, const tutti_fold *fold)
+{
+    if (!result || !fold || !fold->range || !fold->combine || !fold->identity)
+        return tt_fail(TUTTI_EARG,
+                       "tutti_reduce: result, range, combine and identity are "
+                       "needed, one is NULL");
+    if (fold->size < 1 || fold->size > PARTIAL_MOST)
+        return tt_fail(TUTTI_EARG,
+                       "tutti_reduce: a partial result of %zu bytes given, 1 "
+                       "to %u expected",
+                       fold->size, PARTIAL_MOST);
+    return TUTTI_OK;
+}
+
+tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
+                          size_t unit, void *context, size_t context_size,
+                          const tutti_options *options)
+{
+    tutti_status status = check(result, fold);
+    if (status)
+        return status;
+    (void)context_size;
+    if (unit == 0)
+        unit = n / BLOCKS + 1;
+    size_t blocks = n / unit + (n % unit != 0);
+    if (blocks == 0) {
+        memcpy(result, fold->identity, fold->size);
+        return TUTTI_OK;
+    }
+
+    struct reduce r = {fold, n, unit, NULL, context};
+    tutti_loop loop = {.n = blocks,
+                       .body = fold_blocks,
+                       .context = &r,
+                       .key = (const void *)(uintptr_t)fold->range};
+    r.partials = calloc(blocks, fold->size);
+    if (!r.partials)
+        return tt_fail_memory("the partial results of a reduction");
+    status = tutti_loop_run(&loop, options);
+    if (status == TUTTI_OK) {
+        combine(&r, blocks);
+        memcpy(result, r.partials, fold->size);
+    }
+    free(r.partials);
+    return status;
+}

@@ -1,0 +1,193 @@
+#include "place/threads/team.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/fork.h"
+#include "core/futex.h"
+#include "loop/run.h"
+
+#define PARK_NS 1000000000u
+
+static uint32_t state_of(struct tt_member *m)
+{
+    return atomic_load_explicit(&m->state, memory_order_acquire);
+}
+
+/* Spins, then parks, until there is something to do. */
+static enum tt_member_state await(struct tt_member *m)
+{
+    for (int i = 0; i < 200; i++) {
+        if (state_of(m) >= TT_MEMBER_INVITED)
+            return state_of(m);
+        if (i < 100)
+            tt_pause();
+        else
+            sched_yield();
+    }
+    while (state_of(m) < TT_MEMBER_INVITED) {
+        uint32_t spins = TT_MEMBER_SPINS;
+        atomic_compare_exchange_strong(&m->state, &spins, TT_MEMBER_PARKED);
+        tt_futex_wait(&m->state, TT_MEMBER_PARKED, PARK_NS);
+        /* A recalled member is awake with others still to wake. */
+        struct tt_member *next = atomic_exchange(&m->wakes, NULL);
+        if (next)
+            tt_futex_wake(&next->state, 1);
+    }
+    return state_of(m);
+}
+
+static void go_idle(struct tt_member *m)
+{
+    struct tt_team *team = m->team;
+    pthread_mutex_lock(&team->lock);
+    atomic_store_explicit(&m->state,
+                          team->closing ? TT_MEMBER_LEAVES : TT_MEMBER_SPINS,
+                          memory_order_relaxed);
+    m->idle = team->idle;
+    team->idle = m;
+    pthread_mutex_unlock(&team->lock);
+}
+
+static void *member_main(void *arg)
+{
+    struct tt_member *m = arg;
+    while (await(m) != TT_MEMBER_LEAVES) {
+        struct tt_member *next = atomic_exchange(&m->wakes, NULL);
+        if (next)
+            tt_futex_wake(&next->state, 1);
+        uint32_t invited = TT_MEMBER_INVITED;
+        if (!atomic_compare_exchange_strong(&m->state, &invited,
+                                            TT_MEMBER_WORKS))
+            continue;
+        tt_run_work(m->run, m->invited);
+        go_idle(m);
+    }
+    return NULL;
+}
+
+void tt_team_init(struct tt_team *team)
+{
+    *team = (struct tt_team){0};
+    pthread_mutex_init(&team->lock, NULL);
+    team->forks = atomic_load(&tt_fork_count);
+}
+
+/* In a forked child the members are gone, and the lock may be held by one:
+ * the team starts anew. Its members' memory is left, some may be in use. */
+static void after_fork(struct tt_team *team)
+{
+    if (team->forks !=
+        atomic_load_explicit(&tt_fork_count, memory_order_relaxed))
+        tt_team_init(team);
+}
+
+void tt_team_fini(struct tt_team *team)
+{
+    after_fork(team);
+    pthread_mutex_lock(&team->lock);
+    team->closing = true;
+    for (struct tt_member *m = team->idle; m; m = m->idle) {
+        atomic_store(&m->state, TT_MEMBER_LEAVES);
+        tt_futex_wake(&m->state, 1);
+    }
+    pthread_mutex_unlock(&team->lock);
+    for (struct tt_member *m = team->all, *next; m; m = next) {
+        next = m->all;
+        pthread_join(m->thread, NULL);
+        free(m);
+    }
+    pthread_mutex_destroy(&team->lock);
+}
+
+/* Makes an idle member; the lock is held. Signals are for the user's threads:
+ * members take none. */
+static struct tt_member *make_member(struct tt_team *team)
+{
+    struct tt_member *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    m->team = team;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int failed = pthread_create(&m->thread, NULL, member_main, m);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (failed) {
+        free(m);
+        return NULL;
+    }
+    m->all = team->all;
+    team->all = m;
+    team->size++;
+    return m;
+}
+
+static struct tt_member *take_idle(struct tt_team *team)
+{
+    struct tt_member *m = team->idle;
+    if (m)
+        team->idle = m->idle;
+    else if (team->size < TT_TEAM_MOST && !team->closing)
+        m = make_member(team);
+    return m;
+}
+
+unsigned tt_team_invite(struct tt_team *team, struct tutti_run *run,
+                        unsigned workers)
+{
+    struct tt_member *first = NULL, *last = NULL, *m;
+    unsigned asked = 0;
+    uint64_t now = tt_clock();
+
+    after_fork(team);
+    pthread_mutex_lock(&team->lock);
+    for (; asked < workers && (m = take_idle(team)); asked++) {
+        m->run = run;
+        m->invited = now;
+        tt_run_count_in(run, 1);
+        m->was_parked =
+            atomic_exchange(&m->state, TT_MEMBER_INVITED) == TT_MEMBER_PARKED;
+        if (!m->was_parked)
+            continue;
+        if (last)
+            atomic_store(&last->wakes, m);
+        else
+            first = m;
+        last = m;
+    }
+    if (first)
+        tt_futex_wake(&first->state, 1);
+    pthread_mutex_unlock(&team->lock);
+    return asked;
+}
+
+void tt_team_recall(struct tt_team *team, struct tutti_run *run)
+{
+    after_fork(team);
+    pthread_mutex_lock(&team->lock);
+    for (struct tt_member *m = team->all; m; m = m->all) {
+        uint32_t invited = TT_MEMBER_INVITED;
+        if (atomic_load(&m->state) != TT_MEMBER_INVITED || m->run != run ||
+            !atomic_compare_exchange_strong(&m->state, &invited,
+                                            m->was_parked ? TT_MEMBER_PARKED
+                                                          : TT_MEMBER_SPINS))
+            continue;
+        m->idle = team->idle;
+        team->idle = m;
+        tt_run_count_out(run);
+    }
+    pthread_mutex_unlock(&team->lock);
+}
+
+bool tt_team_awake(struct tt_team *team)
+{
+    struct tt_member *m = NULL;
+    if (pthread_mutex_trylock(&team->lock) == 0) {
+        m = team->idle;
+        pthread_mutex_unlock(&team->lock);
+    }
+    return m && state_of(m) == TT_MEMBER_SPINS;
+}

@@ -1,0 +1,247 @@
+#include "sched/board.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/cpu.h"
+#include "core/fork.h"
+#include "sched/place.h"
+
+/* The helper looks first after a heartbeat, then whenever a loop has lasted
+ * half as long again. A heartbeat of 100 us is below the slack of 20 us + 2 %
+ * that a loop may lose to a useless wake-up of 7 us. With one CPU the helper
+ * interrupts the caller, so it comes later. */
+#define HEARTBEAT_NS 100000u
+#define HEARTBEAT_ALONE_NS 1000000u
+#define LOOK_MOST_NS 10000000u
+
+/* Spread when the gain is so many times the cost: of waking workers; of
+ * starting a place, which is a guess that other loops may share. */
+#define WORTH_WAKING 3.0
+#define WORTH_OPENING 2.0
+
+/* A caller that used less than this share of a CPU since the last look waits
+ * (sleeps, reads): such tasks want more workers than CPUs. */
+#define WAITS_SHARE 0.2
+#define WAITERS_MOST 32
+
+static struct {
+    pthread_mutex_t lock; /* guards all */
+    struct tutti_run *runs;
+    uint64_t rings; /* when the timer rings; UINT64_MAX: it does not */
+    int timer;      /* -1: not made */
+    bool started;   /* the helper */
+    unsigned forks; /* tt_fork_count then */
+} board = {PTHREAD_MUTEX_INITIALIZER, NULL, UINT64_MAX, -1, false, 0};
+
+static void set_timer(uint64_t at)
+{
+    struct itimerspec when = {
+        .it_value = {(time_t)(at / 1000000000u), (long)(at % 1000000000u)}};
+    board.rings = at;
+    timerfd_settime(board.timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+unsigned tt_board_width(const struct tutti_run *run)
+{
+    const tutti_place *place = run->place;
+    unsigned width = place && place->workers ? place->workers : tt_cpu_budget();
+    unsigned most = run->options.workers;
+    if (most && (most < width || !place || !place->workers))
+        width = most;
+    return width < run->lanes ? width : run->lanes;
+}
+
+static void ask(struct tutti_run *run, unsigned workers, uint64_t now)
+{
+    tutti_place *place = run->place;
+    unsigned asked = place->ops->invite(place->state, run, workers);
+    run->invited += asked;
+    if (asked && !run->spread)
+        run->spread = now;
+}
+
+/* Whether tasks of `rest` ns in all are worth `more` workers beside `have`. */
+static bool pays(struct tutti_run *run, double rest, unsigned have,
+                 unsigned more)
+{
+    tutti_place *place = run->place;
+    tutti_place_cost cost;
+    place->ops->cost(place->state, &cost);
+    run->gain = rest * 1e-9 * (1.0 / have - 1.0 / (have + more));
+    run->cost = cost.invite + cost.open;
+    return run->gain > WORTH_WAKING * cost.invite + WORTH_OPENING * cost.open;
+}
+
+/* How many more workers, of `width` in all, could claim one of `units`. */
+static unsigned wanted(struct tutti_run *run, unsigned width, uint32_t units)
+{
+    unsigned have = run->invited + run->caller;
+    if (width <= have)
+        return 0;
+    return width - have < units ? width - have : units;
+}
+
+static void decide(struct tutti_run *run, double per_task, unsigned more,
+                   uint64_t now)
+{
+    double rest = per_task * (double)tt_run_left(run);
+    if (more && pays(run, rest, run->invited + run->caller, more))
+        ask(run, more, now);
+}
+
+/* At the start: the caller has not claimed its first unit yet. */
+static unsigned wanted_first(struct tutti_run *run)
+{
+    uint32_t units = tt_claim_left(&run->claim);
+    return wanted(run, tt_board_width(run), units - (units && run->caller));
+}
+
+void tt_board_invite(struct tutti_run *run)
+{
+    unsigned workers = wanted_first(run);
+    if (workers)
+        ask(run, workers, run->began);
+}
+
+void tt_board_decide(struct tutti_run *run, double per_task)
+{
+    if (per_task > 0)
+        decide(run, per_task, wanted_first(run), run->began);
+}
+
+/* Nanoseconds a task takes, as far as the loop came; a task that has not
+ * finished yet takes at least as long as it has lasted. */
+static double per_task_of(struct tutti_run *run, uint64_t now)
+{
+    size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
+    double lasted = (double)(now - run->began) *
+                    (run->invited ? run->invited + run->caller : 1);
+    return lasted / (double)(done ? done : 1);
+}
+
+static bool waits(struct tutti_run *run, uint64_t now)
+{
+    uint64_t cpu = tt_clock_of(run->clock);
+    bool known = run->looked != 0;
+    double used = (double)(cpu - run->cpu);
+    double lasted = (double)(now - run->looked);
+    run->cpu = cpu;
+    run->looked = now;
+    return known && run->caller && used < WAITS_SHARE * lasted;
+}
+
+/* Looks at a run; the board is locked, so its owner has not ended it. */
+static void look(struct tutti_run *run, uint64_t now)
+{
+    if (now >= run->finish)
+        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+    uint32_t units = tt_claim_left(&run->claim);
+    if (run->automatic && units > 0) {
+        unsigned width = tt_board_width(run);
+        if (waits(run, now) && !run->options.workers)
+            width = run->lanes < WAITERS_MOST ? run->lanes : WAITERS_MOST;
+        decide(run, per_task_of(run, now), wanted(run, width, units), now);
+    }
+    uint64_t pause = (now - run->began) / 2;
+    if (pause < HEARTBEAT_NS)
+        pause = HEARTBEAT_NS;
+    run->look = now + (pause < LOOK_MOST_NS ? pause : LOOK_MOST_NS);
+    if (run->look > run->finish && now < run->finish)
+        run->look = run->finish;
+}
+
+static void *helper_main(void *arg)
+{
+    (void)arg;
+    uint64_t rings;
+    while (read(board.timer, &rings, sizeof rings) > 0) {
+        pthread_mutex_lock(&board.lock);
+        board.rings = UINT64_MAX;
+        uint64_t now = tt_clock(), next = UINT64_MAX;
+        for (struct tutti_run *run = board.runs; run; run = run->next) {
+            if (run->look <= now)
+                look(run, now);
+            if (run->look < next)
+                next = run->look;
+        }
+        if (next != UINT64_MAX)
+            set_timer(next);
+        pthread_mutex_unlock(&board.lock);
+    }
+    return NULL;
+}
+
+static void start_helper(void)
+{
+    pthread_t thread;
+    pthread_attr_t detached;
+    sigset_t all, old;
+
+    board.started = true; /* not tried again: without it, loops run alone */
+    board.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    if (board.timer < 0)
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &detached, helper_main, NULL) != 0) {
+        close(board.timer);
+        board.timer = -1;
+    }
+    pthread_attr_destroy(&detached);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* In a forked child there is no helper, and no loop but those that begin: the
+ * board starts anew. */
+static void after_fork(void)
+{
+    unsigned forks = atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    if (board.forks == forks)
+        return;
+    if (board.timer >= 0)
+        close(board.timer);
+    board.timer = -1;
+    pthread_mutex_init(&board.lock, NULL);
+    board.runs = NULL;
+    board.rings = UINT64_MAX;
+    board.started = false;
+    board.forks = forks;
+}
+
+void tt_board_add(struct tutti_run *run)
+{
+    unsigned alone = tt_board_width(run) < 2;
+    pthread_getcpuclockid(pthread_self(), &run->clock);
+    run->looked = 0;
+    run->look = run->began + (alone ? HEARTBEAT_ALONE_NS : HEARTBEAT_NS);
+    if (run->look > run->finish)
+        run->look = run->finish;
+    after_fork();
+    pthread_mutex_lock(&board.lock);
+    if (!board.started)
+        start_helper();
+    run->next = board.runs;
+    board.runs = run;
+    if (board.timer >= 0 && board.rings > run->look)
+        set_timer(run->look);
+    pthread_mutex_unlock(&board.lock);
+}
+
+void tt_board_remove(struct tutti_run *run)
+{
+    if (run->forks !=
+        atomic_load_explicit(&tt_fork_count, memory_order_relaxed))
+        return; /* began before a fork, on the parent's board */
+    pthread_mutex_lock(&board.lock);
+    struct tutti_run **at = &board.runs;
+    while (*at != run)
+        at = &(*at)->next;
+    *at = run->next;
+    pthread_mutex_unlock(&board.lock);
+}

@@ -1,0 +1,27 @@
+/* The board of running loops, and the helper: a thread that wakes by a timer,
+ * reads how far each loop on the board came, and invites workers when the rest
+ * pays for them. */
+#ifndef TT_SCHED_BOARD_H
+#define TT_SCHED_BOARD_H
+
+#include "loop/run.h"
+
+/* Puts a run on the board; the helper looks at it a heartbeat later. No thread
+ * for the helper: the run goes on in its caller. */
+void tt_board_add(struct tutti_run *run);
+
+/* Takes it off: from here on nobody invites for it. */
+void tt_board_remove(struct tutti_run *run);
+
+/* Before a run is on the board, its owner invites at once: all workers that
+ * the place asked for has, */
+void tt_board_invite(struct tutti_run *run);
+
+/* or those that a loop of `per_task` ns a task (0: unknown, none) pays for. */
+void tt_board_decide(struct tutti_run *run, double per_task);
+
+/* Workers that a run may have, its caller included: the CPU budget, the
+ * place's count, the user's cap. */
+unsigned tt_board_width(const struct tutti_run *run);
+
+#endif

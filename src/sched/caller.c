@@ -1,0 +1,364 @@
+/* The caller's part of a loop: begins it, runs ranges from the front, waits
+ * for the others, ends it. */
+#include "sched/caller.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tutti/version.h>
+
+#include "core/clock.h"
+#include "core/fork.h"
+#include "core/settings.h"
+#include "loop/run.h"
+#include "place/serial/serial.h"
+#include "sched/board.h"
+#include "sched/memo.h"
+#include "sched/place.h"
+#include "sched/why.h"
+#include "trace/account.h"
+#include "trace/log.h"
+
+#define PROGRESS_NS 100000000u
+#define WAIT_SLICE_NS 50000000u
+
+static const tutti_options defaults = TUTTI_OPTIONS_INIT;
+
+static tutti_status check(const tutti_loop *loop, const tutti_options *options)
+{
+    if (!loop->body && !loop->message)
+        return tt_fail(TUTTI_EARG, "the loop has no body");
+    if (options->size != sizeof *options)
+        return tt_fail(TUTTI_EARG,
+                       "options of %u bytes given, %zu expected: start from "
+                       "TUTTI_OPTIONS_INIT, and compile against the tutti.h "
+                       "of this library (%s)",
+                       options->size, sizeof *options, TUTTI_VERSION);
+    if (options->report && options->report->size != sizeof *options->report)
+        return tt_fail(TUTTI_EARG,
+                       "a report of %u bytes given, %zu expected: start from "
+                       "TUTTI_REPORT_INIT",
+                       options->report->size, sizeof *options->report);
+    if (!(options->deadline >= 0) || !(options->task_timeout >= 0))
+        return tt_fail(TUTTI_EARG,
+                       "deadline %g s and task_timeout %g s given: expected "
+                       "seconds, or 0 for none",
+                       options->deadline, options->task_timeout);
+    return TUTTI_OK;
+}
+
+/* A loop whose tasks may have to be killed runs in processes. */
+static bool wants_processes(const tutti_options *options)
+{
+    return options->task_timeout > 0 || options->retries > 0;
+}
+
+static tutti_status automatic(tutti_place **out, const tutti_loop *loop,
+                              const tutti_options *options)
+{
+    if (wants_processes(options) && loop->message)
+        return tt_place_shared(out, "processes");
+    *out =
+        tt_place_automatic(loop->body ? TUTTI_TAKES_CALL : TUTTI_TAKES_MESSAGE);
+    return *out ? TUTTI_OK : tt_place_shared(out, "serial");
+}
+
+/* Whether a place can run this loop's body as the options ask. A caller that
+ * claims by itself (no body) runs Python's serial loop too. */
+static tutti_status fits(const tutti_place *place, const tutti_loop *loop,
+                         const tutti_options *options)
+{
+    unsigned takes = place->ops->takes;
+    if (options->task_timeout > 0 && !(takes & TUTTI_TAKES_MESSAGE))
+        return tt_fail(TUTTI_EARG,
+                       "task_timeout given with place \"%s\": a task can only "
+                       "be stopped in another process; use \"processes\"",
+                       place->text);
+    if (loop->message && takes & TUTTI_TAKES_MESSAGE)
+        return TUTTI_OK;
+    if (takes & TUTTI_TAKES_CALL &&
+        (loop->body || place->ops == &tt_place_serial))
+        return TUTTI_OK;
+    return tt_fail(TUTTI_EPLACE,
+                   "place \"%s\" cannot run this function: it takes %s",
+                   place->text,
+                   takes & TUTTI_TAKES_CALL
+                       ? "functions of this process that need no interpreter"
+                       : "functions that can be sent to another process");
+}
+
+/* The place that TUTTI_ON forces on every loop, for debugging; or NULL. */
+static const char *forced(void)
+{
+    const char *on = tt_settings()->on;
+    return strcmp(on, "auto") == 0 ? NULL : on;
+}
+
+/* Whether the place of a loop is left to tutti. */
+static bool by_auto(const tutti_options *options)
+{
+    if (forced())
+        return false;
+    if (options->place)
+        return options->place->automatic;
+    return !options->on || strcmp(options->on, "auto") == 0;
+}
+
+static tutti_status choose(tutti_place **out, const tutti_loop *loop,
+                           const tutti_options *options)
+{
+    tutti_status status = tt_settings_check();
+    if (status)
+        return status;
+    if (by_auto(options))
+        status = automatic(out, loop, options);
+    else if (!forced() && options->place)
+        *out = options->place;
+    else
+        status = tt_place_shared(out, forced() ? forced() : options->on);
+    return status ? status : fits(*out, loop, options);
+}
+
+static const void *key_of(const tutti_loop *loop)
+{
+    return loop->key ? loop->key : (const void *)(uintptr_t)loop->body;
+}
+
+/* Invites at once where the place was asked for; on auto only when the loop
+ * is known to pay, else the helper decides. */
+static void start(struct tutti_run *run)
+{
+    bool shared = run->loop.n > run->unit;
+    if (!run->automatic)
+        tt_board_invite(run);
+    else if (shared)
+        tt_board_decide(run, tt_memo_get(key_of(&run->loop)));
+    run->watched = (run->automatic && shared) || run->finish != UINT64_MAX;
+    if (run->watched)
+        tt_board_add(run);
+}
+
+static tutti_status begin(struct tutti_run *run, const tutti_loop *loop,
+                          const tutti_options *options)
+{
+    tutti_place *place;
+    tutti_status status = check(loop, options);
+    if (status == TUTTI_OK)
+        status = choose(&place, loop, options);
+    if (status)
+        return status;
+    bool chosen = by_auto(options) && !wants_processes(options);
+    tt_run_init(run, loop, options, TT_RUN_LANES,
+                chosen || place->ops->caller_works);
+    run->place = place;
+    run->automatic = chosen;
+    start(run);
+    return TUTTI_OK;
+}
+
+tutti_status tutti_run_begin(tutti_run **out, const tutti_loop *loop,
+                             const tutti_options *options)
+{
+    if (!out || !loop)
+        return tt_fail(TUTTI_EARG, "tutti_run_begin: out or loop is NULL");
+    struct tutti_run *run = aligned_alloc(64, sizeof *run);
+    if (!run)
+        return tt_fail_memory("a loop");
+    tutti_status status = begin(run, loop, options ? options : &defaults);
+    if (status)
+        free(run);
+    else
+        *out = run;
+    return status;
+}
+
+static void tell(struct tutti_run *run, uint64_t now, bool last)
+{
+    if (!run->options.progress || (!last && now - run->told < PROGRESS_NS))
+        return;
+    run->told = now;
+    size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
+    if (run->options.progress(run->options.progress_arg, done, run->loop.n) &&
+        !last)
+        tt_run_close(run, TUTTI_ECANCEL, "cancelled by the progress callback");
+}
+
+static void between(struct tutti_run *run, uint64_t now)
+{
+    tell(run, now, false);
+    if (now >= run->finish)
+        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+}
+
+/* Claims the caller's next range. */
+static bool claim(struct tutti_run *run)
+{
+    unsigned workers = atomic_load_explicit(&run->joined, memory_order_relaxed);
+    size_t left = tt_run_left(run);
+    return run->caller &&
+           tt_run_claim_front(run, tt_grain_next(&run->grain, left, workers),
+                              &run->range);
+}
+
+/* Counts the caller's range as done, up to task `end`. */
+static void settle(struct tutti_run *run, size_t end, uint64_t now)
+{
+    size_t tasks = end - run->range.begin;
+    if (run->range.begin == run->range.end)
+        return;
+    tt_run_ran(run, &run->own, &run->range, tasks, run->from, now);
+    tt_grain_learn(&run->grain, tasks, now - run->from);
+    run->range.begin = run->range.end;
+}
+
+bool tutti_run_claim(tutti_run *run, size_t *first, size_t *last)
+{
+    uint64_t now = tt_clock();
+    settle(run, run->range.end, now);
+    between(run, now);
+    bool some = claim(run);
+    tt_lane_turn(&run->own, some ? TT_USER : TT_WAIT, now);
+    if (!some)
+        return false;
+    run->from = now;
+    *first = run->range.begin;
+    *last = run->range.end;
+    return true;
+}
+
+void tutti_run_fail(tutti_run *run, size_t index)
+{
+    char line[TT_DETAIL_SIZE];
+    snprintf(line, sizeof line, "%s", tutti_detail());
+    uint64_t now = tt_clock();
+    settle(run, index, now);
+    tt_lane_turn(&run->own, TT_WAIT, now);
+    tt_run_fail(run, index, TUTTI_ETASK, line);
+}
+
+void tutti_run_cancel(tutti_run *run)
+{
+    tt_run_close(run, TUTTI_ECANCEL, "cancelled before the last task");
+}
+
+/* When nothing is left to claim, workers that did not come yet need not; when
+ * the run is closed, places end what they can. */
+static void recall(struct tutti_run *run)
+{
+    bool closed = atomic_load_explicit(&run->closed, memory_order_acquire);
+    unsigned why = 1u + closed;
+    if (run->recalled >= why || run->invited == 0 ||
+        (!closed && tt_run_left(run) > 0))
+        return;
+    run->recalled = why;
+    run->place->ops->recall(run->place->state, run);
+}
+
+/* Off the board first: the helper may have invited until then. */
+static void unwatch(struct tutti_run *run)
+{
+    if (run->watched && run->finish == UINT64_MAX && tt_run_left(run) == 0) {
+        tt_board_remove(run);
+        run->watched = false;
+    }
+}
+
+bool tutti_run_wait(tutti_run *run, double seconds)
+{
+    uint64_t now = tt_clock(), until = UINT64_MAX;
+    if (seconds < 1e9)
+        until = now + (uint64_t)(seconds > 0 ? seconds * 1e9 : 0);
+    settle(run, run->range.end, now);
+    tt_lane_turn(&run->own, TT_WAIT, now);
+    unwatch(run);
+    recall(run);
+    if (!tt_run_empty(run) && now < until) {
+        uint64_t most = until - now;
+        tt_run_sleep(run, most < WAIT_SLICE_NS ? most : WAIT_SLICE_NS);
+        between(run, tt_clock());
+    }
+    return tt_run_empty(run);
+}
+
+/* What nobody ran although nobody failed: workers could not be had. */
+static void check_all_done(struct tutti_run *run)
+{
+    if (run->status == TUTTI_OK && run->loop.n > atomic_load(&run->done))
+        tt_run_fail(run, atomic_load(&run->done), TUTTI_ELOST,
+                    run->forks != atomic_load(&tt_fork_count)
+                        ? "the process forked inside the loop: the child has "
+                          "no workers to end it"
+                        : "no worker could be started for the loop");
+}
+
+static void account(struct tutti_run *run, uint64_t now)
+{
+    tutti_report report = TUTTI_REPORT_INIT;
+    struct tt_lane *lanes[TT_RUN_LANES];
+    unsigned joined = atomic_load(&run->joined), count = 0;
+    for (unsigned i = 0; i < joined && i < run->lanes; i++) {
+        struct tt_lane *lane = atomic_load(&run->lane[i]);
+        if (lane)
+            lanes[count++] = lane;
+    }
+    unsigned width = tt_board_width(run);
+    tt_why(&report, run);
+    tt_account(&report, lanes, count, width > count ? width : count, run->began,
+               now);
+    tt_trace_end(&report, lanes, count, run->began, now);
+    if (run->options.report)
+        *run->options.report = report;
+    if (report.done)
+        tt_memo_put(key_of(&run->loop), report.task * 1e9);
+}
+
+static tutti_status end(struct tutti_run *run)
+{
+    while (!tutti_run_wait(run, 1))
+        continue;
+    if (run->watched)
+        tt_board_remove(run);
+    check_all_done(run);
+    uint64_t now = tt_clock();
+    tell(run, now, true);
+    tt_lane_turn(&run->own, TT_IDLE, now);
+    account(run, now);
+    tutti_status status = run->status;
+    if (status)
+        tt_detail_set(run->detail);
+    tt_run_fini(run);
+    return status;
+}
+
+tutti_status tutti_run_end(tutti_run *run)
+{
+    tutti_status status = end(run);
+    free(run);
+    return status;
+}
+
+void tt_caller_work(struct tutti_run *run)
+{
+    uint64_t now = run->began;
+    while (claim(run)) {
+        struct tt_range range = run->range;
+        run->range.begin = range.end;
+        now = tt_run_body(run, &run->own, &run->grain, &range, now);
+        between(run, now);
+    }
+}
+
+tutti_status tutti_loop_run(const tutti_loop *loop,
+                            const tutti_options *options)
+{
+    struct tutti_run run;
+    if (!loop)
+        return tt_fail(TUTTI_EARG, "tutti_loop_run: loop is NULL");
+    tutti_status status = begin(&run, loop, options ? options : &defaults);
+    if (status)
+        return status;
+    if (loop->body)
+        tt_caller_work(&run);
+    return end(&run);
+}

@@ -1,0 +1,177 @@
+#include "sched/place.h"
+
+#include <ctype.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/status.h"
+#include "place/serial/serial.h"
+#include "place/threads/threads.h"
+
+#define MOST_WORKERS 1024
+#define MOST_SHARED 32
+
+/* The registry: a line a place. */
+static const tutti_place_ops *const registry[] = {
+    &tt_place_serial,
+    &tt_place_threads,
+};
+
+#define KINDS (sizeof registry / sizeof *registry)
+
+static const char automatic[] = "auto";
+
+static bool probe(const tutti_place_ops *ops, char *reason, size_t size)
+{
+    snprintf(reason, size, "always present");
+    return !ops->probe || ops->probe(reason, size);
+}
+
+static const tutti_place_ops *find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        if (strlen(registry[i]->name) == length &&
+            memcmp(registry[i]->name, name, length) == 0)
+            return registry[i];
+    return NULL;
+}
+
+static tutti_status unknown(const char *text)
+{
+    char names[160] = "auto";
+    for (size_t i = 0; i < KINDS; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, ", %s", registry[i]->name);
+    }
+    return tt_fail(TUTTI_EARG,
+                   "unknown place \"%.40s\": expected one of %s, with an "
+                   "optional count as in \"threads:4\"",
+                   text, names);
+}
+
+/* Reads the count behind the colon; 0 when there is none. */
+static tutti_status count_of(unsigned *count, const char *text,
+                             const char *colon)
+{
+    *count = 0;
+    if (!*colon)
+        return TUTTI_OK;
+    char *end;
+    unsigned long value = strtoul(colon + 1, &end, 10);
+    if (!isdigit((unsigned char)colon[1]) || *end || value < 1 ||
+        value > MOST_WORKERS)
+        return tt_fail(TUTTI_EARG,
+                       "place \"%.40s\": expected a number of workers from 1 "
+                       "to %d behind the colon",
+                       text, MOST_WORKERS);
+    *count = (unsigned)value;
+    return TUTTI_OK;
+}
+
+tutti_status tutti_place_open(tutti_place **out, const char *text)
+{
+    if (!out)
+        return tt_fail(TUTTI_EARG, "tutti_place_open: out is NULL");
+    if (!text)
+        text = automatic;
+
+    size_t length = strcspn(text, ":");
+    bool chooses =
+        length == sizeof automatic - 1 && memcmp(text, automatic, length) == 0;
+    const tutti_place_ops *ops =
+        chooses ? &tt_place_threads : find(text, length);
+    unsigned workers;
+    char reason[160];
+
+    if (!ops)
+        return unknown(text);
+    tutti_status status = count_of(&workers, text, text + length);
+    if (status)
+        return status;
+    if (!probe(ops, reason, sizeof reason))
+        return tt_fail(TUTTI_EPLACE, "place \"%s\" is absent: %s", ops->name,
+                       reason);
+
+    tutti_place *place = calloc(1, sizeof *place);
+    if (!place)
+        return tt_fail_memory("a place");
+    place->ops = ops;
+    place->workers = workers;
+    place->automatic = chooses;
+    snprintf(place->text, sizeof place->text, "%s", text);
+    status = ops->open(&place->state, workers);
+    if (status) {
+        free(place);
+        return status;
+    }
+    *out = place;
+    return TUTTI_OK;
+}
+
+void tutti_place_close(tutti_place *place)
+{
+    if (!place)
+        return;
+    place->ops->close(place->state);
+    free(place);
+}
+
+const char *tutti_place_text(const tutti_place *place)
+{
+    return place->text;
+}
+
+bool tutti_place_info(size_t index, tutti_place_kind *kind)
+{
+    if (index >= KINDS)
+        return false;
+    kind->name = registry[index]->name;
+    kind->present = probe(registry[index], kind->reason, sizeof kind->reason);
+    return true;
+}
+
+/* Places that loops name by text. They are never closed: their idle workers
+ * hold nothing that the end of the process does not free. */
+static struct {
+    pthread_mutex_t lock;
+    tutti_place *places[MOST_SHARED];
+    size_t count;
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+tutti_status tt_place_shared(tutti_place **out, const char *text)
+{
+    tutti_status status = TUTTI_OK;
+    pthread_mutex_lock(&shared.lock);
+    size_t i = 0;
+    while (i < shared.count && strcmp(shared.places[i]->text, text) != 0)
+        i++;
+    if (i == MOST_SHARED)
+        status = tt_fail(TUTTI_EARG,
+                         "place \"%.40s\": %d places are open by text already; "
+                         "open this one by tutti_place_open()",
+                         text, MOST_SHARED);
+    else if (i == shared.count)
+        status = tutti_place_open(&shared.places[i], text);
+    if (status == TUTTI_OK) {
+        if (i == shared.count)
+            shared.count++;
+        *out = shared.places[i];
+    }
+    pthread_mutex_unlock(&shared.lock);
+    return status;
+}
+
+tutti_place *tt_place_automatic(unsigned form)
+{
+    tutti_place *place = NULL;
+    const char *name = form == TUTTI_TAKES_CALL      ? "threads"
+                       : form == TUTTI_TAKES_MESSAGE ? "processes"
+                                                     : NULL;
+    if (!name || !find(name, strlen(name)))
+        return NULL;
+    if (tt_place_shared(&place, name) != TUTTI_OK)
+        return NULL;
+    return place;
+}
