@@ -18,7 +18,7 @@ prepare() {
 }
 
 run_c() {
-    meson test -C "$build" --no-rebuild --print-errorlogs
+    meson test -C "$build" --no-rebuild --print-errorlogs -t "${SLOWER:-1}"
     cp "$build"/meson-logs/testlog.json "$results"/c.json
 }
 

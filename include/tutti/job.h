@@ -51,6 +51,7 @@ bool tutti_job_done(const tutti_job *job);
  *
  * job: NULL is allowed.
  * Threads: one, and nobody may use the job after.
+ * Cost: as long as the ranges that are running take.
  */
 void tutti_job_free(tutti_job *job);
 

@@ -37,10 +37,17 @@ typedef struct tutti_kernel_info {
     tutti_type item, result;
 } tutti_kernel_info;
 
-/** Bytes of one value; 0 for no type. */
+/** The bytes of one value of `type`; 0 for no type.
+ *
+ * Threads: any.  Cost: a switch.
+ */
 size_t tutti_type_size(tutti_type type);
 
-/** "float64", "float32", "int64", "int32"; "?" for no type. */
+/** The name of `type`: "float64", "float32", "int64", "int32", a constant
+ * string; "?" for no type.
+ *
+ * Threads: any.  Cost: a switch.
+ */
 const char *tutti_type_name(tutti_type type);
 
 /** Finds a function and makes it callable.
@@ -59,10 +66,18 @@ TUTTI_MUST_CHECK tutti_status tutti_kernel_open(tutti_kernel **out,
                                                 const char *text,
                                                 const char *signature);
 
-/** Frees a kernel that no loop is running. NULL is allowed. */
+/** Frees a kernel that no loop is running.
+ *
+ * kernel: NULL is allowed.
+ * Threads: one, and nobody may use the kernel after.  Cost: a dlclose.
+ */
 void tutti_kernel_close(tutti_kernel *kernel);
 
-/** Tells what a kernel is. */
+/** Tells what a kernel is.
+ *
+ * info: [out] its strings live as long as the kernel.
+ * Threads: any.  Cost: a copy.
+ */
 void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info);
 
 /** Maps a kernel over an array.

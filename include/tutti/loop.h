@@ -59,7 +59,7 @@ typedef struct tutti_options {
 
 #define TUTTI_OPTIONS_INIT \
     { \
-        .size = sizeof(tutti_options) \
+        sizeof(tutti_options), NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL \
     }
 
 /** Runs a loop: starts in the caller and spreads when that pays (on "auto"),

@@ -61,6 +61,7 @@ typedef struct tutti_fold {
  * result: [out] fold->size bytes; the identity when n is 0; written only on
  *         success.
  * unit:   tasks in a block; 0: chosen from n alone.
+ * context, context_size, options: as tutti_map().
  * Errors: TUTTI_EARG, TUTTI_EMEM (a partial result a block), and
  *         tutti_loop_run()'s.
  * Threads: any.  Cost: a call of range a block, a call of combine a block.

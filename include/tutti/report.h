@@ -38,7 +38,8 @@ typedef struct tutti_report {
 
 #define TUTTI_REPORT_INIT \
     { \
-        .size = sizeof(tutti_report) \
+        sizeof(tutti_report), "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            0, 0, 0, "" \
     }
 
 /** Writes the explanation of this thread's last loop: place, decision with
@@ -67,8 +68,10 @@ TUTTI_MUST_CHECK tutti_status tutti_trace_write(const char *path);
 
 /** Draws this thread's last loop as a time line, a lane a worker.
  *
- * text, size, result: as tutti_explain().
+ * text, size: as tutti_explain().
  * columns: width of a line, 40 to 500.
+ * Returns: as tutti_explain().
+ * Threads: any; each draws its own last loop.  Cost: formatting only.
  */
 size_t tutti_trace_draw(char *text, size_t size, unsigned columns);
 

@@ -22,6 +22,7 @@ typedef struct tutti_run tutti_run;
  * out:  [out] written only on success; end it with tutti_run_end().
  * loop, options: must live until tutti_run_end().
  * Errors: TUTTI_EARG, TUTTI_EPLACE, TUTTI_EMEM.
+ * Ownership: the caller's, until tutti_run_end().
  * Threads: any; the other calls on a run belong to the same thread.
  * Cost: about 0.1 us.
  */
@@ -34,28 +35,37 @@ TUTTI_MUST_CHECK tutti_status tutti_run_begin(tutti_run **out,
  *
  * Returns: false when nothing is left for the caller (or the place has no work
  * for it): go on with tutti_run_wait().
+ * Threads: the run's.
  * Cost: a clock and two atomic operations, once a range of about 20 us.
  */
 bool tutti_run_claim(tutti_run *run, size_t *begin, size_t *end);
 
 /** Says that task `index` of the claimed range failed; the tasks behind it in
  * the range are left, no task above it is claimed any more. With a sentence
- * from tutti_task_fail(). */
+ * from tutti_task_fail().
+ *
+ * Threads: the run's.  Cost: a lock.
+ */
 void tutti_run_fail(tutti_run *run, size_t index);
 
-/** Asks the run to stop: no new range is claimed. Any thread may call it. */
+/** Asks the run to stop: no new range is claimed.
+ *
+ * Threads: any, until tutti_run_end().  Cost: a lock.
+ */
 void tutti_run_cancel(tutti_run *run);
 
 /** Waits for the ranges of other workers.
  *
  * seconds: at most so long; a signal ends the wait early.
  * Returns: true when all have ended.
+ * Threads: the run's.  Cost: a futex wait.
  */
 bool tutti_run_wait(tutti_run *run, double seconds);
 
 /** Ends a run: waits for what is still running, frees it.
  *
  * Errors: as tutti_loop_run().
+ * Threads: the run's.  Cost: until the last worker has left.
  */
 TUTTI_MUST_CHECK tutti_status tutti_run_end(tutti_run *run);
 
