@@ -21,7 +21,7 @@ typedef struct tutti_bytes {
     size_t size, room;
 } tutti_bytes;
 
-/** Appends `size` bytes.
+/** Appends `size` bytes of `data`.
  *
  * Errors: TUTTI_EMEM; the bytes are then as before.
  * Threads: one at a time.  Cost: a copy; growth doubles.
@@ -29,7 +29,11 @@ typedef struct tutti_bytes {
 TUTTI_MUST_CHECK tutti_status tutti_bytes_append(tutti_bytes *bytes,
                                                  const void *data, size_t size);
 
-/** Frees the bytes and leaves them empty; NULL is allowed. */
+/** Frees the bytes and leaves them empty.
+ *
+ * bytes: NULL is allowed.
+ * Threads: one at a time.  Cost: a free.
+ */
 void tutti_bytes_clear(tutti_bytes *bytes);
 
 /** The message form of a loop's body. The callbacks get the loop's context,
