@@ -82,7 +82,7 @@ def main():
     print(f"fifteen-minute path: {path_lines()} lines")
     if path_lines() > 1200:
         faults.append("the fifteen-minute path is over 1,200 lines")
-    print("\n".join(faults))
+    print(*faults, sep="\n", end="\n" if faults else "")
     return len(faults) > 0
 
 
