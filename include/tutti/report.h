@@ -11,7 +11,8 @@ extern "C" {
 #endif
 
 /** Where the time of one loop went. Times are seconds; the eight from `user`
- * to `unknown` add up to lanes x wall. */
+ * to `unknown` add up to lanes x wall. All but `unknown` are measured, idle
+ * time too; `unknown` is what is left, below 0 if lanes overlapped. */
 typedef struct tutti_report {
     uint32_t size;    /**< sizeof(tutti_report), set by TUTTI_REPORT_INIT */
     char place[32];   /**< where it ran: "serial", "threads", ... */
@@ -29,7 +30,7 @@ typedef struct tutti_report {
     double startup;   /**< from invitation to a worker's first claim */
     double idle;      /**< lanes without work */
     double unknown;   /**< what none of these explains */
-    double task;      /**< mean time of a task */
+    double task;      /**< mean time of a task in the body */
     double spread_at; /**< when workers were invited; < 0: never */
     double gain;      /**< seconds that spreading was expected to save */
     double cost;      /**< seconds that it was expected to cost */
@@ -53,25 +54,30 @@ typedef struct tutti_report {
  */
 size_t tutti_explain(char *text, size_t size);
 
-/** As tutti_explain(), from a report that a loop filled (options.report). */
+/** As tutti_explain(), from a report that a loop filled (options.report); 0
+ * when `report` is NULL or of another size. */
 size_t tutti_report_text(const tutti_report *report, char *text, size_t size);
 
-/** Writes the trace of this process's recent loops as Chrome trace JSON
- * (opens in Perfetto and chrome://tracing), by temporary file and rename.
+/** Writes the trace of this process's recent loops (up to 256, with up to
+ * 8192 events) as Chrome trace JSON (opens in Perfetto and chrome://tracing),
+ * by temporary file and rename. A row is a worker of a calling thread; what
+ * was merged or left out to bound the memory is counted in it.
  *
- * path: the file to make or replace.
- * Errors: TUTTI_EARG (path is NULL), TUTTI_ESYS (cannot write; nothing is
- *       left behind), TUTTI_EMEM.
+ * path: the file to make or replace; not a device.
+ * Errors: TUTTI_EARG (path is NULL or empty, tracing is off by TUTTI_TRACE),
+ *       TUTTI_ESYS (cannot write; nothing is left behind), TUTTI_EMEM.
  * Threads: any.  Cost: about a microsecond an event.
  */
 TUTTI_MUST_CHECK tutti_status tutti_trace_write(const char *path);
 
-/** Draws this thread's last loop as a time line, a lane a worker.
+/** Draws this thread's last loop as a time line: a line a worker, an axis, a
+ * legend. In UTF-8 where the locale of the environment (LC_ALL, LC_CTYPE,
+ * LANG) is, else in ASCII.
  *
- * text, size: as tutti_explain().
- * columns: width of a line, 40 to 500.
- * Returns: as tutti_explain().
- * Threads: any; each draws its own last loop.  Cost: formatting only.
+ * text, size: as tutti_explain(); `size` counts bytes.
+ * columns: width of a line in characters; below 40 is 40, above 500 is 500.
+ * Returns: as tutti_explain(); 0 also when tracing was off (TUTTI_TRACE).
+ * Threads: any; each draws its own last loop.  Cost: about 50 us a worker.
  */
 size_t tutti_trace_draw(char *text, size_t size, unsigned columns);
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "trace/log.h"
+#include "core/settings.h"
 
 #define GRAIN_FIRST 100000 /* ns: longer ones stay single while they fit */
 #define ROOM_AFTER (TT_LANE_EVENTS * 3 / 4)
@@ -17,7 +17,7 @@ void tt_lane_init(struct tt_lane *lane, unsigned worker, enum tt_kind kind,
     lane->start = lane->since = now;
     lane->kind = kind;
     lane->worker = worker;
-    lane->kept = tt_trace_on();
+    lane->kept = tt_settings()->trace;
     for (unsigned k = 0; k < TT_KINDS; k++)
         lane->last[k] = TT_LANE_NONE;
 }
@@ -53,7 +53,7 @@ static void put(struct tt_lane *lane, const struct tt_event *e)
 
 void tt_lane_squeeze(struct tt_lane *lane, unsigned room)
 {
-    while (lane->used > room) {
+    while (lane->used > room && lane->grain < UINT64_MAX) {
         uint16_t used = lane->used;
         if (lane->grain > UINT64_MAX / 2)
             lane->grain = UINT64_MAX;

@@ -59,7 +59,7 @@ void tt_lane_init(struct tt_lane *lane, unsigned worker, enum tt_kind kind,
 void tt_lane_add(struct tt_lane *lane, enum tt_kind kind, uint64_t from,
                  uint64_t to, size_t begin, size_t end);
 
-/* Merges neighbours until at most `room` events are left (>= TT_KINDS). */
+/* Merges neighbours until at most `room` events are left, or one a kind. */
 void tt_lane_squeeze(struct tt_lane *lane, unsigned room);
 
 /* Turns the stopwatch to `kind` at time `now`. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/settings.h"
+
 /* The process's recent loops. `guard` guards all three and is a leaf: nothing
  * is called while it is held. Loops and events are numbered from 0 and stand
  * at their number modulo the room. */
@@ -17,7 +19,6 @@ static struct {
 
 static _Thread_local struct tt_last *last;
 static pthread_key_t last_key; /* frees `last` when its thread ends */
-static bool on;
 
 static void before_fork(void)
 {
@@ -38,8 +39,6 @@ static void after_fork_child(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-    const char *setting = getenv("TUTTI_TRACE");
-    on = !setting || strcmp(setting, "off") != 0;
     pthread_key_create(&last_key, free);
     pthread_atfork(before_fork, after_fork, after_fork_child);
 }
@@ -48,11 +47,6 @@ __attribute__((constructor)) static void begin(void)
 __attribute__((destructor)) static void end(void)
 {
     pthread_key_delete(last_key);
-}
-
-bool tt_trace_on(void)
-{
-    return on;
 }
 
 const struct tt_last *tt_trace_last(void)
@@ -124,9 +118,11 @@ static void ring_put(const struct tt_last *from)
 void tt_trace_end(const tutti_report *report, struct tt_lane *const *lanes,
                   unsigned count, uint64_t began, uint64_t ended)
 {
+    bool on = tt_settings()->trace;
     size_t events = 0;
+    /* One of a lane's share is for the time before it was there. */
     unsigned share = count ? TT_LOG_SHARE / count : 0;
-    share = share > TT_KINDS ? share - 1 : TT_KINDS;
+    share = share > 2 ? share - 1 : 1;
     for (unsigned i = 0; i < count; i++) {
         if (!lanes[i] || !on)
             continue;
@@ -141,6 +137,7 @@ void tt_trace_end(const tutti_report *report, struct tt_lane *const *lanes,
     to->loop.began = began;
     to->loop.ended = ended;
     to->loop.count = to->loop.dropped = 0;
+    to->loop.traced = on;
     if (!on)
         return;
     for (unsigned i = 0; i < count; i++)

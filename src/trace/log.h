@@ -23,6 +23,7 @@ struct tt_kept {
     size_t count;    /* events */
     size_t dropped;  /* events that found no room */
     unsigned caller; /* number of the thread that called it, from 1 */
+    bool traced;     /* its events were kept */
 };
 
 struct tt_last {
@@ -31,13 +32,10 @@ struct tt_last {
     struct tt_event events[];
 };
 
-/* Whether events are kept: not with TUTTI_TRACE=off in the environment, which
- * is read once. */
-bool tt_trace_on(void);
-
 /* Keeps a loop, called once at its end in its caller's thread, after
  * tt_account() has closed the lanes; they may be freed afterwards. Never
- * fails: what finds no memory is counted as dropped. About 0.1 us. */
+ * fails: what finds no memory is counted as dropped. Without tracing (the
+ * setting TUTTI_TRACE) only the thread's report is kept. About 0.1 us. */
 void tt_trace_end(const tutti_report *report, struct tt_lane *const *lanes,
                   unsigned count, uint64_t began, uint64_t ended);
 
