@@ -1,5 +1,7 @@
 #include "loop/grain.h"
 
+#include <math.h>
+
 /* A range of 20 us makes two clock reads and a claim cost under 1 %; below 2
  * us they would cost 5 %. Earlier ranges fade by 1/16 a range, so that one
  * giant task does not leave ranges of one behind it. */
@@ -30,9 +32,8 @@ size_t tt_grain_next(struct tt_grain *grain, size_t left, unsigned workers)
         tasks = TARGET_NS / grain->per_task;
     if (workers > 1) {
         double tail = (double)left / (TAIL * workers);
-        double floor = FLOOR_NS / (grain->per_task + 1);
-        if (tasks > tail)
-            tasks = tail > floor ? tail : floor;
+        double least = fmin(tasks, FLOOR_NS / (grain->per_task + 1));
+        tasks = fmin(tasks, fmax(tail, least));
     }
     grain->next = tasks > 1 ? (size_t)tasks : 1;
     return grain->next;

@@ -45,6 +45,7 @@ struct tutti_run {
     /* The scheduler's: guarded by its board. */
     struct tutti_run *next;
     struct tutti_place *place; /* where workers are invited from */
+    unsigned width;            /* workers it may have, the caller included */
     bool automatic;            /* the helper decides when */
     bool watched;              /* it is on the board */
     uint64_t look;             /* when the helper looks next */

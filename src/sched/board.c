@@ -45,14 +45,15 @@ static void set_timer(uint64_t at)
     timerfd_settime(board.timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-unsigned tt_board_width(const struct tutti_run *run)
+void tt_board_measure(struct tutti_run *run)
 {
     const tutti_place *place = run->place;
-    unsigned width = place && place->workers ? place->workers : tt_cpu_budget();
-    unsigned most = run->options.workers;
-    if (most && (most < width || !place || !place->workers))
+    unsigned width = place->workers, most = run->options.workers;
+    if (width == 0)
+        width = most && !run->automatic ? most : tt_cpu_budget();
+    if (most && most < width)
         width = most;
-    return width < run->lanes ? width : run->lanes;
+    run->width = width < run->lanes ? width : run->lanes;
 }
 
 static void ask(struct tutti_run *run, unsigned workers, uint64_t now)
@@ -97,7 +98,7 @@ static void decide(struct tutti_run *run, double per_task, unsigned more,
 static unsigned wanted_first(struct tutti_run *run)
 {
     uint32_t units = tt_claim_left(&run->claim);
-    return wanted(run, tt_board_width(run), units - (units && run->caller));
+    return wanted(run, run->width, units - (units && run->caller));
 }
 
 void tt_board_invite(struct tutti_run *run)
@@ -141,10 +142,11 @@ static void look(struct tutti_run *run, uint64_t now)
         tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
     uint32_t units = tt_claim_left(&run->claim);
     if (run->automatic && units > 0) {
-        unsigned width = tt_board_width(run);
-        if (waits(run, now) && !run->options.workers)
-            width = run->lanes < WAITERS_MOST ? run->lanes : WAITERS_MOST;
-        decide(run, per_task_of(run, now), wanted(run, width, units), now);
+        tt_board_measure(run);
+        if (waits(run, now) && run->width < WAITERS_MOST &&
+            !run->options.workers)
+            run->width = WAITERS_MOST;
+        decide(run, per_task_of(run, now), wanted(run, run->width, units), now);
     }
     uint64_t pause = (now - run->began) / 2;
     if (pause < HEARTBEAT_NS)
@@ -216,10 +218,10 @@ static void after_fork(void)
 
 void tt_board_add(struct tutti_run *run)
 {
-    unsigned alone = tt_board_width(run) < 2;
     pthread_getcpuclockid(pthread_self(), &run->clock);
     run->looked = 0;
-    run->look = run->began + (alone ? HEARTBEAT_ALONE_NS : HEARTBEAT_NS);
+    run->look =
+        run->began + (run->width < 2 ? HEARTBEAT_ALONE_NS : HEARTBEAT_NS);
     if (run->look > run->finish)
         run->look = run->finish;
     after_fork();

@@ -129,6 +129,7 @@ static const void *key_of(const tutti_loop *loop)
  * is known to pay, else the helper decides. */
 static void start(struct tutti_run *run)
 {
+    tt_board_measure(run);
     bool shared = run->loop.n > run->unit;
     if (!run->automatic)
         tt_board_invite(run);
@@ -302,7 +303,7 @@ static void account(struct tutti_run *run, uint64_t now)
         if (lane)
             lanes[count++] = lane;
     }
-    unsigned width = tt_board_width(run);
+    unsigned width = run->width;
     tt_why(&report, run);
     tt_account(&report, lanes, count, width > count ? width : count, run->began,
                now);

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "sched/board.h"
 #include "sched/place.h"
 
 static void sentence(tutti_report *report, const struct tutti_run *run)
@@ -20,7 +19,7 @@ static void sentence(tutti_report *report, const struct tutti_run *run)
                  run->cost * 1e3);
     else if (run->loop.n <= run->unit)
         snprintf(why, size, "one task cannot be shared");
-    else if (tt_board_width(run) < 2)
+    else if (run->width < 2)
         snprintf(why, size, "there is one CPU to run on");
     else if (run->cost > 0)
         snprintf(why, size, "%s would have saved %.3g ms and cost %.3g ms",
