@@ -1,0 +1,30 @@
+/* The budget of a process tree: how many threads run in all processes of the
+ * tree that use tutti, against the CPU budget.
+ *
+ * A shared page has a word a process: who it is, and how many it runs. There
+ * is no total and no lock, so a process may be killed at any instant: its word
+ * counts until somebody who finds the budget exhausted sees that it is dead.
+ * The page is a memfd; TUTTI_BUDGET=PID:FD:INODE in the environment leads
+ * children to it, after fork or exec, also those that inherit no descriptor. (A
+ * process that uses the budget and then execs something in its own stead is the
+ * exception: what comes then has a budget of its own.) */
+#ifndef TT_CORE_BUDGET_H
+#define TT_CORE_BUDGET_H
+
+/* How many of `want` more threads may run now; they count until given back.
+ * May grant less than is free when others take at the same time: ask again at
+ * the next occasion. Any thread; below 1 us, up to a millisecond once in 10 ms
+ * when exhausted, some 50 us the first time. */
+unsigned tt_budget_take(unsigned want);
+
+/* Counts `n` threads that run anyway, such as the caller of a loop. */
+void tt_budget_add(unsigned n);
+
+/* Ends the count of `n` threads. What a parent took before fork is not the
+ * child's to give: ignored. */
+void tt_budget_give(unsigned n);
+
+/* Threads that run now in the whole tree. */
+unsigned tt_budget_running(void);
+
+#endif
