@@ -1,0 +1,215 @@
+#include "kernel/build.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <tutti/version.h>
+
+#include "kernel/cache.h"
+#include "kernel/compiler.h"
+#include "kernel/file.h"
+
+#define COMPILE_SECONDS 60
+
+/* The options that come after the compiler's words. Numbers are those of plain
+ * C: no contraction, no reordering. Errors of the linker must show here, not
+ * when the object is loaded. */
+static const char *const flags[] = {
+    "-std=gnu17",
+    "-O3",
+    "-march=native",
+    "-ffp-contract=off",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-shared",
+    "-w",
+    "-fno-diagnostics-color",
+    "-fno-diagnostics-show-option",
+    "-s",
+    "-Wl,-z,defs",
+};
+#define FLAGS (sizeof flags / sizeof *flags)
+
+/* What is compiled, and with what. */
+struct job {
+    struct tt_compiler compiler;
+    struct tt_cache cache;
+    char include[PATH_MAX]; /* the folder of the user's source */
+    const char *math;       /* see math_flag() */
+    char *text;
+    size_t size;
+    char key[TT_SHA256_HEX];
+};
+
+/* That sqrt() and its like set errno keeps a compiler from vectorising them;
+ * a source that does not speak of errno cannot tell. */
+static const char *math_flag(const char *source)
+{
+    return strstr(source, "errno") ? "-fmath-errno" : "-fno-math-errno";
+}
+
+static tutti_status find_folder(char folder[PATH_MAX], const char *path)
+{
+    char real[PATH_MAX];
+    if (realpath(path, real) == NULL)
+        return tt_fail(TUTTI_EARG, "cannot read %s: %s", path, strerror(errno));
+    char *slash = strrchr(real, '/');
+    slash[slash == real] = 0;
+    strcpy(folder, real);
+    return TUTTI_OK;
+}
+
+/* Each part is preceded by its size, so that no two lists of parts hash to the
+ * same bytes. */
+static void add(struct tt_sha256 *hash, const char *data, size_t size)
+{
+    uint64_t bytes = size;
+    tt_sha256_add(hash, &bytes, sizeof bytes);
+    tt_sha256_add(hash, data, size);
+}
+
+static void make_key(struct job *job)
+{
+    struct tt_sha256 hash;
+    tt_sha256_init(&hash);
+    add(&hash, TUTTI_VERSION, strlen(TUTTI_VERSION));
+    for (size_t i = 0; i < FLAGS; i++)
+        add(&hash, flags[i], strlen(flags[i]));
+    add(&hash, job->math, strlen(job->math));
+    add(&hash, job->include, strlen(job->include));
+    add(&hash, job->text, job->size);
+    tt_compiler_identify(&job->compiler, &hash);
+    tt_sha256_hex(&hash, job->key);
+}
+
+/* The line of a compiler's output that says what is wrong. */
+static const char *find_error(char *output)
+{
+    char *rest = NULL, *first = NULL;
+    for (char *line = strtok_r(output, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        if (strstr(line, "error: ") || strstr(line, "undefined reference"))
+            return line;
+        if (first == NULL)
+            first = line;
+    }
+    return first ? first : "it said nothing";
+}
+
+static tutti_status explain(const struct job *job, struct tt_outcome *outcome)
+{
+    const char *program = job->compiler.words[0];
+    if (outcome->killed)
+        return tt_fail(TUTTI_ESYS,
+                       "the C compiler '%.100s' was stopped: not done after %d "
+                       "seconds",
+                       program, COMPILE_SECONDS);
+    if (strstr(outcome->output, strerror(ENOSPC)))
+        return tt_fail(TUTTI_ESYS,
+                       "no room to compile in %.250s: %s; make room there, or "
+                       "name another folder in XDG_CACHE_HOME",
+                       job->cache.folder, strerror(ENOSPC));
+    return tt_fail(TUTTI_EARG, "%.400s (%.60s)", find_error(outcome->output),
+                   program);
+}
+
+static tutti_status compile(const struct job *job, const char *folder)
+{
+    char source[PATH_MAX], object[PATH_MAX], depend[PATH_MAX];
+    char *words[TT_COMPILER_WORDS + FLAGS + 12];
+    struct tt_outcome *outcome = malloc(sizeof *outcome);
+    size_t n = 0;
+    if (outcome == NULL)
+        return tt_fail_memory("the compiler's messages");
+    snprintf(source, sizeof source, "%s/kernel.c", folder);
+    snprintf(object, sizeof object, "%s/kernel.so", folder);
+    snprintf(depend, sizeof depend, "%s/kernel.d", folder);
+    for (char *const *word = job->compiler.words; *word; word++)
+        words[n++] = *word;
+    for (size_t i = 0; i < FLAGS; i++)
+        words[n++] = (char *)flags[i];
+    char *last[] = {(char *)job->math,
+                    "-iquote",
+                    (char *)job->include,
+                    "-MD",
+                    "-MF",
+                    depend,
+                    "-o",
+                    object,
+                    source,
+                    "-lm",
+                    NULL};
+    memcpy(words + n, last, sizeof last);
+    tutti_status status = tt_file_write(source, job->text, job->size);
+    if (status == TUTTI_OK)
+        status = tt_compiler_run(outcome, words, folder, COMPILE_SECONDS);
+    if (status == TUTTI_OK && !outcome->done)
+        status = explain(job, outcome);
+    free(outcome);
+    return status;
+}
+
+static tutti_status load(void **library, tt_kernel_entry *entry,
+                         const char *path)
+{
+    void *opened = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (opened == NULL)
+        return tt_fail(TUTTI_ESYS, "cannot load a compiled kernel: %s",
+                       dlerror());
+    *(void **)entry = dlsym(opened, TT_WRAPPER_ENTRY);
+    if (*entry == NULL) {
+        dlclose(opened);
+        return tt_fail(TUTTI_ESYS, "%s holds no kernel; remove it", path);
+    }
+    *library = opened;
+    return TUTTI_OK;
+}
+
+static tutti_status build(void **library, tt_kernel_entry *entry,
+                          const struct job *job)
+{
+    char folder[TT_BUILD_ROOM], path[PATH_MAX];
+    struct timespec now;
+    tutti_status status = tt_cache_begin(&job->cache, folder);
+    if (status != TUTTI_OK)
+        return status;
+    /* The clock that files are stamped by. */
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    int64_t began = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    status = compile(job, folder);
+    if (status == TUTTI_OK)
+        status = tt_cache_keep(&job->cache, job->key, folder, began, path);
+    if (status == TUTTI_OK)
+        status = load(library, entry, path);
+    tt_cache_end(folder);
+    return status;
+}
+
+tutti_status tt_build_load(void **library, tt_kernel_entry *entry,
+                           const struct tt_signature *signature,
+                           const char *path, const char *source, size_t size)
+{
+    struct job job;
+    char object[PATH_MAX];
+    tutti_status status = tt_compiler_find(&job.compiler);
+    if (status == TUTTI_OK)
+        status = tt_cache_find(&job.cache);
+    if (status == TUTTI_OK)
+        status = find_folder(job.include, path);
+    if (status == TUTTI_OK)
+        status = tt_wrapper_make(&job.text, &job.size, signature, path, source,
+                                 size);
+    if (status != TUTTI_OK)
+        return status;
+    job.math = math_flag(source);
+    make_key(&job);
+    if (!tt_cache_look(&job.cache, job.key, object) ||
+        load(library, entry, object) != TUTTI_OK)
+        status = build(library, entry, &job);
+    free(job.text);
+    return status;
+}

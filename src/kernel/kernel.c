@@ -1,0 +1,176 @@
+#define _GNU_SOURCE
+#include "kernel/kernel.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <limits.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/build.h"
+#include "kernel/file.h"
+
+size_t tutti_type_size(tutti_type type)
+{
+    static const unsigned char sizes[] = {
+        [TUTTI_F64] = 8, [TUTTI_F32] = 4, [TUTTI_I64] = 8, [TUTTI_I32] = 4};
+    return (size_t)type < sizeof sizes ? sizes[type] : 0;
+}
+
+const char *tutti_type_name(tutti_type type)
+{
+    static const char *const names[] = {[TUTTI_F64] = "float64",
+                                        [TUTTI_F32] = "float32",
+                                        [TUTTI_I64] = "int64",
+                                        [TUTTI_I32] = "int32"};
+    return tutti_type_size(type) ? names[type] : "?";
+}
+
+/* FILE:NAME; the name points into `text`. */
+static const char *split(char file[PATH_MAX], const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text || colon[1] == 0 ||
+        colon - text >= PATH_MAX)
+        return NULL;
+    memcpy(file, text, (size_t)(colon - text));
+    file[colon - text] = 0;
+    return colon + 1;
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+    size_t size = strlen(text), tail = strlen(end);
+    return size > tail && strcmp(text + size - tail, end) == 0;
+}
+
+static tutti_status open_source(tutti_kernel *k, const char *file,
+                                const char *name)
+{
+    char *source;
+    size_t size;
+    tutti_status status = tt_file_read(&source, &size, file);
+    if (status != TUTTI_OK)
+        return status;
+    if (strlen(source) != size)
+        status = tt_fail(TUTTI_EARG, "%s is no C text: a zero byte at %zu",
+                         file, strlen(source));
+    if (status == TUTTI_OK)
+        status =
+            tt_signature_read(&k->signature, source, size, name, file, true);
+    if (status == TUTTI_OK)
+        status = tt_build_load(&k->library, &k->entry, &k->signature, file,
+                               source, size);
+    free(source);
+    return status;
+}
+
+/* dlopen() searches the system's folders for a name without a slash: a file
+ * here comes first. */
+static void *open_library(const char *file)
+{
+    char path[PATH_MAX + 2];
+    bool here = strchr(file, '/') == NULL && access(file, F_OK) == 0;
+    snprintf(path, sizeof path, "%s%s", here ? "./" : "", file);
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}
+
+/* Whether an address is known to be data. */
+static bool is_data(void *address)
+{
+    Dl_info info;
+    ElfW(Sym) *symbol = NULL;
+    if (!dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) ||
+        symbol == NULL || info.dli_saddr != address)
+        return false;
+    return (symbol->st_info & 15) == STT_OBJECT;
+}
+
+static tutti_status open_native(tutti_kernel *k, const char *file,
+                                const char *name, const char *signature)
+{
+    if (signature == NULL)
+        return tt_fail(TUTTI_EARG,
+                       "%.200s:%.100s needs its C signature, such as "
+                       "'double %.100s(double x)'",
+                       file, name, name);
+    tutti_status status = tt_signature_read(
+        &k->signature, signature, strlen(signature), name, "signature", false);
+    if (status != TUTTI_OK)
+        return status;
+    k->library = open_library(file);
+    if (k->library == NULL)
+        return tt_fail(TUTTI_ESYS, "cannot load %.200s: %.250s", file,
+                       dlerror());
+    void *address = dlsym(k->library, name);
+    if (address != NULL && !is_data(address)) {
+        *(void **)&k->function = address;
+        k->entry = tt_native_entry(&k->signature);
+        return TUTTI_OK;
+    }
+    return tt_fail(TUTTI_EARG,
+                   "%.200s exports no function '%.100s'; "
+                   "`nm -D` lists those it has",
+                   file, name);
+}
+
+static tutti_status open_text(tutti_kernel *k, const char *text,
+                              const char *signature)
+{
+    char file[PATH_MAX];
+    const char *name = split(file, text);
+    if (name == NULL)
+        return tt_fail(TUTTI_EARG,
+                       "'%.200s' is no function: expected FILE.c:NAME or "
+                       "LIB.so:NAME",
+                       text);
+    if (ends_in(file, ".c") && signature != NULL)
+        return tt_fail(TUTTI_EARG,
+                       "%.200s has its signature in its source; give one for "
+                       "LIB.so:NAME only",
+                       text);
+    if (ends_in(file, ".c"))
+        return open_source(k, file, name);
+    if (ends_in(file, ".so") || strstr(file, ".so."))
+        return open_native(k, file, name, signature);
+    return tt_fail(TUTTI_EARG,
+                   "'%.200s' is neither C source nor a shared library: "
+                   "expected FILE.c:NAME or LIB.so:NAME",
+                   text);
+}
+
+tutti_status tutti_kernel_open(tutti_kernel **out, const char *text,
+                               const char *signature)
+{
+    if (text == NULL)
+        return tt_fail(TUTTI_EARG,
+                       "no function was named: expected FILE.c:NAME "
+                       "or LIB.so:NAME");
+    tutti_kernel *k = calloc(1, sizeof *k);
+    if (k == NULL)
+        return tt_fail_memory("a kernel");
+    tutti_status status = open_text(k, text, signature);
+    if (status == TUTTI_OK)
+        *out = k;
+    else
+        tutti_kernel_close(k);
+    return status;
+}
+
+void tutti_kernel_close(tutti_kernel *kernel)
+{
+    if (kernel == NULL)
+        return;
+    if (kernel->library != NULL)
+        dlclose(kernel->library);
+    free(kernel);
+}
+
+void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info)
+{
+    const struct tt_signature *s = &kernel->signature;
+    *info = (tutti_kernel_info){s->name, s->text, s->form, s->item, s->result};
+}
