@@ -21,7 +21,10 @@ check() {
     esac
 }
 
-ninja -C build >"$log" 2>&1 || cat "$log"
+ninja -C build >"$log" 2>&1 || {
+    tail -n 50 "$log"
+    failed+=(build)
+}
 for name in "$@"; do
     echo "--- check $name"
     if timeout -k 10 600 bash -c "$(declare -f check); check $name" \
