@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 export PATH="/usr/bin:/bin:$PATH"
 
 all=(format headers contracts includes sizes warnings exports library install
-    address thread)
+    readme address thread)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=()
