@@ -10,8 +10,7 @@ all:
 	@$(MAKE) --no-print-directory build
 
 build:
-	@[ -f build/build.ninja ] || \
-		meson setup build --prefix=$(prefix) $(MESON_FLAGS)
+	@[ -f build/build.ninja ] || meson setup build $(MESON_FLAGS)
 	@ninja -C build
 
 demo:
@@ -36,7 +35,8 @@ bench:
 
 install:
 	@$(MAKE) --no-print-directory all
-	@meson install -C build --no-rebuild
+	@meson configure build --prefix=$(abspath $(prefix))
+	@meson install -C build
 	@[ -n "$(DESTDIR)" ] || ldconfig
 
 format:

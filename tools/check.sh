@@ -2,7 +2,7 @@
 # Runs the checks of the house and ends with 'N passed, N failed'.
 #   tools/check.sh [NAME]...      (nothing: all)
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 export PATH="/usr/bin:/bin:$PATH"
 
 all=(format headers contracts includes sizes warnings exports library install

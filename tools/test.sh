@@ -3,7 +3,7 @@
 # tests/cli by pytest, a process a file. Ends with 'N passed, N failed'.
 #   tools/test.sh [c|python|cli]...      (nothing: all)
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 export PATH="/usr/bin:/bin:$PATH"
 build=${BUILD:-build}
 results=$build/results
