@@ -1,0 +1,103 @@
+/* What the extension's files share. Start at map.c. */
+#ifndef TT_PY_FACE_H
+#define TT_PY_FACE_H
+
+#include "compat.h"
+
+#include <stdbool.h>
+
+#include <tutti.h>
+#include <tutti/sys/caller.h>
+#include <tutti/sys/message.h>
+
+/* A module's own: all are strong references, wire and fault NULL until used. */
+struct tt_py_state {
+    PyTypeObject *items; /* the iterator that a loop draws its items from */
+    PyTypeObject *task;
+    PyObject *loops; /* tutti._loops */
+    PyObject *wire;  /* tutti._wire: bytes of functions, items, results */
+    PyObject *fault; /* tutti._fault: exceptions */
+};
+
+/* Index of a failure that is no task's: a signal's, an iterator's. It comes
+ * before all tasks. */
+#define TT_PY_NO_TASK (-1)
+
+/* The lowest failing task known so far. */
+struct tt_py_failure {
+    Py_ssize_t index;
+    PyObject *error; /* NULL: none */
+};
+
+/* One call of map(); lives in its caller's frame. */
+struct tt_py_map {
+    struct tt_py_state *state;
+    PyObject *f;
+    PyObject *columns; /* tuple of sequences, one for each argument of f */
+    bool star;         /* an item is a tuple of arguments */
+    bool keep;         /* exceptions are results */
+    const char *on;    /* borrowed */
+    tutti_loop loop;
+    tutti_options options;
+    tutti_message message;
+    tutti_run *run;
+    PyObject *parts; /* dict of begin -> list: the results of others */
+    struct tt_py_failure failure;
+    PyObject *bar; /* callable of progress, or NULL */
+};
+
+/* Yields the items that the caller claims; in a worker, those of a range.
+ * tutti.task looks at the innermost one of its thread. */
+struct tt_py_items {
+    PyObject_HEAD PyObject *inner; /* iterator over the sequence */
+    iternextfunc next;
+    size_t left; /* items of the claimed range not yet yielded */
+    size_t end;  /* of the claimed range */
+    unsigned worker;
+    bool broken;           /* raised by itself, not by a task */
+    struct tt_py_map *map; /* NULL in a worker, and after the call */
+};
+
+/* items.c */
+extern PyType_Spec tt_py_items_spec;
+PyObject *tt_py_columns(PyObject *iterables, bool *star, size_t *n);
+struct tt_py_items *tt_py_items_new(struct tt_py_state *state,
+                                    PyObject *columns);
+size_t tt_py_items_index(const struct tt_py_items *items);
+/* [f(x) for x in items]; a new reference. */
+PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
+                           struct tt_py_items *items, bool star,
+                           PyObject *caught);
+
+/* task.c */
+extern PyType_Spec tt_py_task_spec;
+/* Enters `items` as this thread's innermost loop; returns the one before. */
+struct tt_py_items *tt_py_task_enter(struct tt_py_items *items);
+
+/* message.c */
+void tt_py_message_init(struct tt_py_map *map);
+/* The arguments of the command that becomes a zygote; `list` of bytes. Kept for
+ * the process's life. */
+int tt_py_message_command(PyObject *list);
+
+/* fault.c */
+PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status);
+PyObject *tt_py_raise_failure(struct tt_py_map *map);
+/* Takes the exception that is raised as the failure of task `index`, unless a
+ * lower one is known. */
+void tt_py_failure_take(struct tt_py_map *map, Py_ssize_t index);
+
+/* Methods of the module. */
+PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *tt_py_serve(PyObject *module, PyObject *args);
+PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *tt_py_explain(PyObject *module, PyObject *unused);
+PyObject *tt_py_timeline(PyObject *module, PyObject *columns);
+PyObject *tt_py_trace(PyObject *module, PyObject *path);
+PyObject *tt_py_cpu_count(PyObject *module, PyObject *unused);
+
+/* module.c: tutti._wire and tutti._fault on first use; borrowed. */
+PyObject *tt_py_wire(struct tt_py_state *state);
+PyObject *tt_py_fault(struct tt_py_state *state);
+
+#endif

@@ -1,0 +1,168 @@
+/* The items of a loop, and the iterator that hands them to a comprehension. */
+#include "face.h"
+
+/* Whether ranges of `object` can be cut out by slicing. `iterator` is its own:
+ * a sequence iterator reads object[0], object[1], ..., so slices of a buffer
+ * (an array's rows) are what iteration gives. */
+static bool sliceable(PyObject *object, PyObject *iterator)
+{
+    return PyList_CheckExact(object) || PyTuple_CheckExact(object) ||
+           PyRange_Check(object) ||
+           (PySeqIter_Check(iterator) && PyObject_CheckBuffer(object));
+}
+
+/* The length of `object` if it can be a column, -1 if not, -2: an error. */
+static Py_ssize_t column_length(PyObject *object)
+{
+    PyObject *iterator = PyObject_GetIter(object);
+    if (!iterator)
+        return -2;
+    bool yes = sliceable(object, iterator);
+    Py_DECREF(iterator);
+    if (!yes)
+        return -1;
+    Py_ssize_t n = PyObject_Size(object);
+    return n < 0 ? -2 : n;
+}
+
+/* A tuple of one list, with all that the iterables yield. */
+static PyObject *gather(PyObject *iterables, bool star, size_t *n)
+{
+    PyObject *source, *list, *columns;
+    if (star)
+        source = PyObject_Call((PyObject *)&PyZip_Type, iterables, NULL);
+    else
+        source = Py_NewRef(PyTuple_GET_ITEM(iterables, 0));
+    if (!source)
+        return NULL;
+    list = PySequence_List(source);
+    Py_DECREF(source);
+    if (!list)
+        return NULL;
+    *n = (size_t)PyList_GET_SIZE(list);
+    columns = PyTuple_Pack(1, list);
+    Py_DECREF(list);
+    return columns;
+}
+
+/* The iterables as sequences whose ranges can be sliced: themselves, or one
+ * list. *star: an item is a tuple of arguments. *n: the shortest length. */
+PyObject *tt_py_columns(PyObject *iterables, bool *star, size_t *n)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(iterables), least = PY_SSIZE_T_MAX;
+    *star = count > 1;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Py_ssize_t length = column_length(PyTuple_GET_ITEM(iterables, i));
+        if (length == -2)
+            return NULL;
+        if (length == -1)
+            return gather(iterables, *star, n);
+        if (length < least)
+            least = length;
+    }
+    *n = (size_t)least;
+    return Py_NewRef(iterables);
+}
+
+struct tt_py_items *tt_py_items_new(struct tt_py_state *state,
+                                    PyObject *columns)
+{
+    struct tt_py_items *items = PyObject_New(struct tt_py_items, state->items);
+    if (!items)
+        return NULL;
+    items->left = items->end = 0;
+    items->worker = 0;
+    items->broken = false;
+    items->map = NULL;
+    if (PyTuple_GET_SIZE(columns) == 1)
+        items->inner = PyObject_GetIter(PyTuple_GET_ITEM(columns, 0));
+    else
+        items->inner = PyObject_Call((PyObject *)&PyZip_Type, columns, NULL);
+    if (!items->inner) {
+        Py_DECREF(items);
+        return NULL;
+    }
+    items->next = Py_TYPE(items->inner)->tp_iternext;
+    return items;
+}
+
+/* Of the item that was yielded last. */
+size_t tt_py_items_index(const struct tt_py_items *items)
+{
+    return items->end - items->left - 1;
+}
+
+PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
+                           struct tt_py_items *items, bool star,
+                           PyObject *caught)
+{
+    static const char *const names[2][2] = {{"plain", "plain_star"},
+                                            {"kept", "kept_star"}};
+    PyObject *loop =
+        PyObject_GetAttrString(state->loops, names[caught != NULL][star]);
+    if (!loop)
+        return NULL;
+    struct tt_py_items *outer = tt_py_task_enter(items);
+    PyObject *results =
+        PyObject_CallFunctionObjArgs(loop, f, items, caught, NULL);
+    tt_py_task_enter(outer);
+    Py_DECREF(loop);
+    return results;
+}
+
+/* Ends the iteration early, with or without an exception. */
+static PyObject *ended(struct tt_py_items *items)
+{
+    items->broken = true;
+    if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the items became fewer during tutti.map; give it a "
+                        "copy if the function changes them");
+    return NULL;
+}
+
+/* Claims the next range. False: none left, or an exception. */
+static bool claim(struct tt_py_items *items)
+{
+    size_t begin, end;
+    if (!items->map || !tutti_run_claim(items->map->run, &begin, &end))
+        return false;
+    if (PyErr_Occurred()) {
+        items->broken = true;
+        return false;
+    }
+    items->left = end - begin;
+    items->end = end;
+    return true;
+}
+
+static PyObject *items_next(struct tt_py_items *items)
+{
+    if (!items->left && !claim(items))
+        return NULL;
+    items->left--;
+    PyObject *item = items->next(items->inner);
+    return item ? item : ended(items);
+}
+
+static void items_dealloc(struct tt_py_items *items)
+{
+    PyTypeObject *type = Py_TYPE(items);
+    Py_XDECREF(items->inner);
+    PyObject_Free(items);
+    Py_DECREF(type);
+}
+
+static PyType_Slot items_slots[] = {
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, items_next},
+    {Py_tp_dealloc, items_dealloc},
+    {0, NULL},
+};
+
+PyType_Spec tt_py_items_spec = {
+    .name = "tutti._tutti.Items",
+    .basicsize = sizeof(struct tt_py_items),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = items_slots,
+};

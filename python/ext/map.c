@@ -1,0 +1,262 @@
+/* tutti.map: the caller's part is a comprehension over an iterator that claims
+ * ranges from the front; what others computed is the rest of the list. */
+#include "face.h"
+
+#include <math.h>
+
+/* In the order that tutti/__init__.py gives them. */
+enum { F, ITERABLES, ON, WORKERS, RETRIES, TASK_TIMEOUT, ERRORS, BAR, ARGS };
+
+/* A count from `object`, with its least value. */
+static int read_count(unsigned *out, PyObject *object, const char *name,
+                      long least)
+{
+    PyObject *index = PyNumber_Index(object);
+    int overflow = 0;
+    long value = index ? PyLong_AsLongAndOverflow(index, &overflow) : -1;
+    if (!index) {
+        PyErr_Format(PyExc_TypeError, "%s must be a whole number, got %s", name,
+                     Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    Py_DECREF(index);
+    if (overflow || value < least || value > 1000000) {
+        PyErr_Format(PyExc_ValueError, "%s must be %ld to 1000000, got %S",
+                     name, least, object);
+        return -1;
+    }
+    *out = (unsigned)value;
+    return 0;
+}
+
+static int read_seconds(double *out, PyObject *object)
+{
+    double value = PyFloat_AsDouble(object);
+    if (value == -1 && PyErr_Occurred()) {
+        PyErr_Format(PyExc_TypeError,
+                     "task_timeout must be a number of seconds, got %s",
+                     Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    if (!(value > 0) || !isfinite(value)) {
+        PyErr_Format(PyExc_ValueError,
+                     "task_timeout must be above 0 seconds, got %S", object);
+        return -1;
+    }
+    *out = value;
+    return 0;
+}
+
+static int read_errors(bool *keep, PyObject *object)
+{
+    if (PyUnicode_Check(object)) {
+        *keep = PyUnicode_CompareWithASCIIString(object, "return") == 0;
+        if (*keep || !PyUnicode_CompareWithASCIIString(object, "raise"))
+            return 0;
+    }
+    PyErr_Format(PyExc_ValueError, "errors must be 'raise' or 'return', got %R",
+                 object);
+    return -1;
+}
+
+static int read_on(struct tt_py_map *map, PyObject *object)
+{
+    if (!PyUnicode_Check(object)) {
+        PyErr_Format(PyExc_TypeError,
+                     "on must be the text of a place, such as 'auto' or "
+                     "'processes:4', got %s",
+                     Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    map->on = PyUnicode_AsUTF8(object);
+    return map->on ? 0 : -1;
+}
+
+/* The function: callable, with items behind it. The usual slips get a
+ * sentence. */
+static int check_function(PyObject *f, PyObject *iterables)
+{
+    const char *name = Py_TYPE(f)->tp_name;
+    if (PyGen_Check(f))
+        PyErr_SetString(PyExc_TypeError,
+                        "tutti.map expects a function first: got a generator; "
+                        "write tutti.map(f, items), not "
+                        "tutti.map(f(x) for x in items)");
+    else if (!PyCallable_Check(f) && !PyTuple_GET_SIZE(iterables))
+        PyErr_Format(PyExc_TypeError,
+                     "tutti.map expects a function first: got %s; a misplaced "
+                     "parenthesis? write tutti.map(f, items), not "
+                     "tutti.map(f(items))",
+                     name);
+    else if (!PyCallable_Check(f))
+        PyErr_Format(PyExc_TypeError,
+                     "tutti.map expects a function first: got %s; write "
+                     "tutti.map(f, items)",
+                     name);
+    else if (!PyTuple_GET_SIZE(iterables))
+        PyErr_SetString(PyExc_TypeError,
+                        "tutti.map expects items after the function: write "
+                        "tutti.map(f, items)");
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int report_progress(void *context, size_t done, size_t n)
+{
+    struct tt_py_map *map = context;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *result = NULL;
+    if (!PyErr_Occurred()) {
+        result = PyObject_CallFunction(map->bar, "nn", (Py_ssize_t)done,
+                                       (Py_ssize_t)n);
+        if (!result)
+            tt_py_failure_take(map, TT_PY_NO_TASK);
+    }
+    Py_XDECREF(result);
+    PyGILState_Release(gil);
+    return result ? 0 : 1;
+}
+
+static int read_arguments(struct tt_py_map *map, PyObject *const *args)
+{
+    tutti_options *options = &map->options;
+    map->f = args[F];
+    if (check_function(args[F], args[ITERABLES]) < 0 ||
+        read_on(map, args[ON]) < 0 || read_errors(&map->keep, args[ERRORS]) < 0)
+        return -1;
+    options->on = map->on;
+    if (args[WORKERS] != Py_None &&
+        read_count(&options->workers, args[WORKERS], "workers", 1) < 0)
+        return -1;
+    if (read_count(&options->retries, args[RETRIES], "retries", 0) < 0)
+        return -1;
+    if (args[TASK_TIMEOUT] != Py_None &&
+        read_seconds(&options->task_timeout, args[TASK_TIMEOUT]) < 0)
+        return -1;
+    if (args[BAR] != Py_None) {
+        map->bar = args[BAR];
+        options->progress = report_progress;
+        options->progress_arg = map;
+    }
+    map->columns = tt_py_columns(args[ITERABLES], &map->star, &map->loop.n);
+    return map->columns ? 0 : -1;
+}
+
+/* What the cost of f is remembered by: closures of one text share it. */
+static const void *key_of(PyObject *f)
+{
+    if (PyFunction_Check(f))
+        return PyFunction_GET_CODE(f);
+    if (PyCFunction_Check(f))
+        return (const void *)(uintptr_t)PyCFunction_GET_FUNCTION(f);
+    return f;
+}
+
+static int begin(struct tt_py_map *map)
+{
+    map->loop.context = map;
+    map->loop.key = key_of(map->f);
+    tt_py_message_init(map);
+    tutti_status status = tutti_run_begin(&map->run, &map->loop, &map->options);
+    if (status != TUTTI_OK)
+        tt_py_raise_status(map->state, status);
+    return status == TUTTI_OK ? 0 : -1;
+}
+
+/* The caller's loop raised: by a task, which is the lowest that fails, since
+ * the caller has done all before it; or by its iterator, or a signal. */
+static void caller_failed(struct tt_py_map *map, struct tt_py_items *items)
+{
+    size_t index = tt_py_items_index(items);
+    tt_py_failure_take(map, items->broken ? TT_PY_NO_TASK : (Py_ssize_t)index);
+    if (!items->broken) {
+        tutti_task_fail("task %zu raised %s", index,
+                        Py_TYPE(map->failure.error)->tp_name);
+        tutti_run_fail(map->run, index);
+    }
+    tutti_run_cancel(map->run);
+}
+
+/* Waits for the others; a signal's exception cancels them. */
+static void await(struct tt_py_map *map)
+{
+    bool done = tutti_run_wait(map->run, 0);
+    while (!done) {
+        Py_BEGIN_ALLOW_THREADS done = tutti_run_wait(map->run, 0.1);
+        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
+        {
+            tt_py_failure_take(map, TT_PY_NO_TASK);
+            tutti_run_cancel(map->run);
+        }
+    }
+}
+
+/* Puts the results of others behind the caller's own. */
+static int append_parts(struct tt_py_map *map, PyObject *results)
+{
+    while (PyList_GET_SIZE(results) < (Py_ssize_t)map->loop.n) {
+        Py_ssize_t k = PyList_GET_SIZE(results);
+        PyObject *key = PyLong_FromSsize_t(k);
+        PyObject *part = key ? PyDict_GetItemWithError(map->parts, key) : NULL;
+        Py_XDECREF(key);
+        if (!part || !PyList_GET_SIZE(part)) {
+            if (!PyErr_Occurred())
+                PyErr_Format(PyExc_SystemError, "no result of task %zd", k);
+            return -1;
+        }
+        if (PyList_SetSlice(results, k, k, part) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Runs the loop that has begun, and ends it. */
+static PyObject *run(struct tt_py_map *map, PyObject *caught)
+{
+    PyObject *results = NULL;
+    struct tt_py_items *items = tt_py_items_new(map->state, map->columns);
+    if (items) {
+        items->map = map;
+        results =
+            tt_py_items_loop(map->state, map->f, items, map->star, caught);
+        if (!results)
+            caller_failed(map, items);
+        items->map = NULL;
+        Py_DECREF(items);
+    } else {
+        tt_py_failure_take(map, TT_PY_NO_TASK);
+        tutti_run_cancel(map->run);
+    }
+    await(map);
+    tutti_status status = tutti_run_end(map->run);
+    if (map->failure.error)
+        tt_py_raise_failure(map);
+    else if (status != TUTTI_OK)
+        tt_py_raise_status(map->state, status);
+    else if (append_parts(map, results) == 0)
+        return results;
+    Py_XDECREF(results);
+    return NULL;
+}
+
+PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct tt_py_map map = {.state = PyModule_GetState(module),
+                            .options = TUTTI_OPTIONS_INIT};
+    PyObject *results = NULL, *caught = NULL;
+    if (n != ARGS)
+        return PyErr_Format(PyExc_TypeError, "expected %d arguments", ARGS);
+    if (read_arguments(&map, args) < 0)
+        return NULL;
+    map.parts = PyDict_New();
+    if (map.parts && map.keep) {
+        PyObject *fault = tt_py_fault(map.state);
+        caught = fault ? PyObject_GetAttrString(fault, "keep") : NULL;
+    }
+    if (map.parts && !PyErr_Occurred() && begin(&map) == 0)
+        results = run(&map, caught);
+    Py_XDECREF(caught);
+    Py_XDECREF(map.parts);
+    Py_XDECREF(map.columns);
+    Py_XDECREF(map.failure.error);
+    return results;
+}

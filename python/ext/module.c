@@ -1,0 +1,113 @@
+/* The module tutti._tutti. */
+#include "face.h"
+
+static PyObject *first_use(PyObject **slot, const char *name)
+{
+    if (!*slot)
+        *slot = PyImport_ImportModule(name);
+    return *slot;
+}
+
+PyObject *tt_py_wire(struct tt_py_state *state)
+{
+    return first_use(&state->wire, "tutti._wire");
+}
+
+PyObject *tt_py_fault(struct tt_py_state *state)
+{
+    return first_use(&state->fault, "tutti._fault");
+}
+
+static int add_task(PyObject *module, struct tt_py_state *state)
+{
+    PyObject *task = PyObject_CallNoArgs((PyObject *)state->task);
+    if (!task)
+        return -1;
+    int bad = PyModule_AddObject(module, "task", task);
+    if (bad)
+        Py_DECREF(task);
+    return bad;
+}
+
+static int set_command(PyObject *loops)
+{
+    PyObject *list = PyObject_CallMethod(loops, "command", NULL);
+    int bad = list ? tt_py_message_command(list) : -1;
+    Py_XDECREF(list);
+    return bad;
+}
+
+static int module_exec(PyObject *module)
+{
+    struct tt_py_state *state = PyModule_GetState(module);
+    state->items = (PyTypeObject *)PyType_FromModuleAndSpec(
+        module, &tt_py_items_spec, NULL);
+    state->task = (PyTypeObject *)PyType_FromModuleAndSpec(
+        module, &tt_py_task_spec, NULL);
+    state->loops = PyImport_ImportModule("tutti._loops");
+    if (!state->items || !state->task || !state->loops)
+        return -1;
+    if (add_task(module, state) < 0 || set_command(state->loops) < 0)
+        return -1;
+    return PyModule_AddStringConstant(module, "version", tutti_version());
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct tt_py_state *state = PyModule_GetState(module);
+    Py_VISIT(state->items);
+    Py_VISIT(state->task);
+    Py_VISIT(state->loops);
+    Py_VISIT(state->wire);
+    Py_VISIT(state->fault);
+    return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+    struct tt_py_state *state = PyModule_GetState(module);
+    Py_CLEAR(state->items);
+    Py_CLEAR(state->task);
+    Py_CLEAR(state->loops);
+    Py_CLEAR(state->wire);
+    Py_CLEAR(state->fault);
+    return 0;
+}
+
+#define FAST(f) (PyCFunction)(void (*)(void)) f
+
+static PyMethodDef methods[] = {
+    {"map", FAST(tt_py_map), METH_FASTCALL, NULL},
+    {"range", FAST(tt_py_range), METH_FASTCALL, NULL},
+    {"serve", tt_py_serve, METH_VARARGS, NULL},
+    {"explain", tt_py_explain, METH_NOARGS, NULL},
+    {"timeline", tt_py_timeline, METH_O, NULL},
+    {"trace", tt_py_trace, METH_O, NULL},
+    {"cpu_count", tt_py_cpu_count, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "tutti._tutti",
+    .m_size = sizeof(struct tt_py_state),
+    .m_methods = methods,
+    .m_slots = slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+};
+
+PyMODINIT_FUNC PyInit__tutti(void);
+
+PyMODINIT_FUNC PyInit__tutti(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,122 @@
+/* The other side: a zygote that forks workers, and a worker that runs ranges
+ * by tutti._wire.Worker. */
+#include "face.h"
+
+#include <unistd.h>
+
+/* tutti._tutti.range(f, columns, star, caught, begin, n, worker): the results,
+ * or the index and the exception of the first task that failed. */
+PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct tt_py_state *state = PyModule_GetState(module);
+    if (n != 7)
+        return PyErr_Format(PyExc_TypeError, "expected 7 arguments");
+    PyObject *caught = args[3] == Py_None ? NULL : args[3];
+    size_t begin = PyLong_AsSize_t(args[4]), count = PyLong_AsSize_t(args[5]);
+    unsigned long worker = PyLong_AsUnsignedLong(args[6]);
+    if (PyErr_Occurred())
+        return NULL;
+    struct tt_py_items *items = tt_py_items_new(state, args[1]);
+    if (!items)
+        return NULL;
+    items->left = count;
+    items->end = begin + count;
+    items->worker = (unsigned)worker;
+    PyObject *results = tt_py_items_loop(state, args[0], items,
+                                         PyObject_IsTrue(args[2]) > 0, caught);
+    size_t index = tt_py_items_index(items);
+    bool broken = items->broken;
+    Py_DECREF(items);
+    if (results || broken)
+        return results;
+    return Py_BuildValue("(nN)", (Py_ssize_t)index, PyErr_GetRaisedException());
+}
+
+/* tutti._wire.Worker.job gives a sentence when the loop cannot run here. */
+static int take_job(void *arg, uint64_t loop, const void *data, size_t size,
+                    tutti_bytes *error)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *result =
+        PyObject_CallMethod(arg, "job", "Ky#", (unsigned long long)loop,
+                            (const char *)data, (Py_ssize_t)size);
+    Py_ssize_t length = 0;
+    const char *line = NULL;
+    if (result && result != Py_None)
+        line = PyUnicode_AsUTF8AndSize(result, &length);
+    int status = result == Py_None ? 0 : -1;
+    if (line && tutti_bytes_append(error, line, (size_t)length) != TUTTI_OK)
+        error->size = 0;
+    if (PyErr_Occurred())
+        PyErr_Print();
+    Py_XDECREF(result);
+    PyGILState_Release(gil);
+    return status;
+}
+
+static void forget(void *arg, uint64_t loop)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *result =
+        PyObject_CallMethod(arg, "forget", "K", (unsigned long long)loop);
+    if (!result)
+        PyErr_Print();
+    Py_XDECREF(result);
+    PyGILState_Release(gil);
+}
+
+/* Appends the buffer `result`. Takes its reference. */
+static int append(PyObject *result, tutti_bytes *out)
+{
+    Py_buffer view;
+    int status = -1;
+    if (result && PyObject_GetBuffer(result, &view, PyBUF_SIMPLE) == 0) {
+        if (tutti_bytes_append(out, view.buf, (size_t)view.len) == TUTTI_OK)
+            status = 0;
+        PyBuffer_Release(&view);
+    }
+    if (PyErr_Occurred())
+        PyErr_Print();
+    Py_XDECREF(result);
+    return status;
+}
+
+static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
+                     unsigned worker, const void *data, size_t size,
+                     tutti_bytes *out)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)data,
+                                             (Py_ssize_t)size, PyBUF_READ);
+    PyObject *result = NULL;
+    if (view)
+        result = PyObject_CallMethod(
+            arg, "range", "KnnIN", (unsigned long long)loop, (Py_ssize_t)begin,
+            (Py_ssize_t)(end - begin), worker, view);
+    int status = append(result, out);
+    PyGILState_Release(gil);
+    return status;
+}
+
+static void serve_worker(int channel, PyObject *worker)
+{
+    tutti_worker table = {worker, take_job, forget, run_range};
+    int status;
+    Py_BEGIN_ALLOW_THREADS status = tutti_worker_serve(channel, &table);
+    Py_END_ALLOW_THREADS _exit(status ? 1 : 0);
+}
+
+/* tutti._tutti.serve(control, worker): does not return in a worker. */
+PyObject *tt_py_serve(PyObject *module, PyObject *args)
+{
+    int control;
+    PyObject *worker;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "iO", &control, &worker))
+        return NULL;
+    int channel = tutti_zygote_serve(
+        control, PyOS_BeforeFork, PyOS_AfterFork_Parent, PyOS_AfterFork_Child);
+    if (channel >= 0)
+        serve_worker(channel, worker);
+    Py_RETURN_NONE;
+}

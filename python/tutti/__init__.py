@@ -1,0 +1,117 @@
+"""tutti: one loop, run where it pays.
+
+>>> import tutti
+>>> tutti.map(abs, range(-3, 3))
+[3, 2, 1, 0, 1, 2]
+
+tutti.map starts in the caller, like the list comprehension that it replaces,
+and spreads to other processes when its measurements say that this pays.
+tutti.explain() tells what it decided, and why.
+"""
+
+from . import _tutti
+from ._tutti import cpu_count, explain, task
+from ._tutti import version as __version__
+
+__all__ = [
+    "Error",
+    "TaskTimeoutError",
+    "UnpicklableError",
+    "WorkerLostError",
+    "cpu_count",
+    "explain",
+    "map",
+    "task",
+    "timeline",
+    "trace",
+]
+
+_errors = {"Error", "TaskTimeoutError", "UnpicklableError", "WorkerLostError"}
+
+
+def __getattr__(name):
+    if name not in _errors:
+        raise AttributeError("module 'tutti' has no attribute %r" % name)
+    from . import _fault
+
+    return getattr(_fault, name)
+
+
+def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
+        seed=None, errors="raise", progress=False):
+    """[f(x) for x in iterable], in parallel where that pays.
+
+    f depends on its arguments only: whether its side effects are seen in the
+    caller is unspecified (on="serial" keeps all of them, on="processes" none).
+
+    f:            called once an item; with several iterables, with an item of
+                  each, until the shortest ends. An array is iterated by rows.
+    on:           the place: "auto" (the caller, and processes when they pay),
+                  "serial", "processes", "processes:4". TUTTI_ON in the
+                  environment overrides it.
+    workers:      at most so many, the caller included where it takes part;
+                  None: tutti.cpu_count().
+    retries:      how often a task is run again whose worker died.
+    task_timeout: seconds for one task, which is then stopped; in processes.
+    seed:         a whole number: `random` and numpy.random start anew in every
+                  task, from the seed and the task's index: the same numbers in
+                  any place. The caller's own state is restored.
+    errors:       "raise" the exception of the lowest task that failed, with
+                  its own type (the tasks before it have run); or "return"
+                  exceptions as the results of their tasks.
+    progress:     draw a bar on a terminal's standard error.
+
+    Returns a list of the results, in the order of the items.
+    Raises what f raises; WorkerLostError, TaskTimeoutError, UnpicklableError;
+    ValueError and TypeError for arguments.
+    Threads: any, several at once, and from inside a task.
+    Costs a few microseconds more than the list comprehension.
+
+    >>> tutti.map(pow, [2, 3, 4], [5, 2, 3])
+    [32, 9, 64]
+    >>> tutti.map(lambda n: n / 0, [1], errors="return")
+    [ZeroDivisionError('division by zero')]
+    """
+    bar = None
+    if progress:
+        from ._bar import bar as make_bar
+
+        bar = make_bar()
+    if seed is None:
+        return _tutti.map(f, iterables, on, workers, retries, task_timeout,
+                          errors, bar)
+    return _map_seeded(f, iterables, on, workers, retries, task_timeout,
+                       errors, bar, seed)
+
+
+def _map_seeded(f, iterables, *options):
+    from ._seed import Restored, seeded
+
+    *options, seed = options
+    if callable(f):
+        f = seeded(f, seed)
+    with Restored():
+        return _tutti.map(f, iterables, *options)
+
+
+def timeline(columns=80):
+    """A drawing of this thread's last map: a line a worker, over time.
+
+    columns: width in characters, 40 to 500.
+
+    >>> squares = tutti.map(lambda x: x * x, range(1000))
+    >>> print(tutti.timeline())  # doctest: +SKIP
+    """
+    return _tutti.timeline(columns)
+
+
+def trace(path):
+    """Writes what recent maps of this process did as Chrome trace JSON, which
+    Perfetto and chrome://tracing open. The file appears whole or not at all.
+
+    path: the file to make or replace.
+    Raises OSError when it cannot be written.
+
+    >>> tutti.trace("trace.json")  # doctest: +SKIP
+    """
+    _tutti.trace(path)

@@ -1,0 +1,114 @@
+"""Exceptions: tutti's own, and what is added to those of tasks."""
+
+import sys
+
+from ._tutti import task
+
+
+class Error(Exception):
+    """What tutti raises by itself; a task's own exceptions keep their type."""
+
+
+class TaskTimeoutError(Error, TimeoutError):
+    """A task ran longer than its time limit."""
+
+
+class RemoteTraceback(Exception):
+    """The traceback of a task in a worker, as text: the cause of the exception
+    that the caller gets."""
+
+    def __init__(self, text):
+        super().__init__(text)
+
+    def __str__(self):
+        return '\n"""\n%s"""' % self.args[0]
+
+
+class Failure:
+    """Which task raised an exception: its attribute `tutti`."""
+
+    __slots__ = ("index", "arguments")
+
+    def __init__(self, index, arguments):
+        self.index = index
+        self.arguments = arguments
+
+    def __repr__(self):
+        return "task %d, %s" % (self.index, self.arguments)
+
+
+for _class in (Error, TaskTimeoutError):
+    _class.__module__ = "tutti"
+
+
+def _lost():
+    from concurrent.futures.process import BrokenProcessPool
+
+    class WorkerLostError(Error, BrokenProcessPool):
+        """A worker died in a task."""
+
+    return WorkerLostError
+
+
+def _unpicklable():
+    from pickle import PicklingError
+
+    class UnpicklableError(Error, PicklingError):
+        """A function, an argument, a result or an exception cannot travel to
+        another process."""
+
+    return UnpicklableError
+
+
+# Their bases are slow to import and seldom needed.
+_made_late = {"WorkerLostError": _lost, "UnpicklableError": _unpicklable}
+
+
+def __getattr__(name):
+    make = _made_late.get(name)
+    if make is None:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    made = globals().setdefault(name, make())
+    made.__module__ = "tutti"
+    made.__qualname__ = name
+    return made
+
+
+def cut(value, limit=80):
+    """The text of a value, at most `limit` characters of it."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = "<%s whose repr raised %s>" % (
+            type(value).__name__,
+            type(error).__name__,
+        )
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _annotate(error, index, arguments):
+    failure = Failure(
+        index,
+        ("argument " if len(arguments) == 1 else "arguments ")
+        + ", ".join(map(cut, arguments)),
+    )
+    try:
+        error.tutti = failure
+        if sys.version_info >= (3, 11):
+            error.add_note("tutti: " + repr(failure))
+    except Exception:
+        pass  # a class that takes no attributes
+    return error
+
+
+def note(error, index, columns):
+    """Says in an exception which task raised it."""
+    items = [column[index] for column in columns]
+    if len(items) == 1 and isinstance(items[0], tuple):
+        return _annotate(error, index, items[0] or ((),))
+    return _annotate(error, index, items)
+
+
+def keep(error, arguments):
+    """The exception as the result of the task that runs."""
+    return _annotate(error, task.index, arguments)

@@ -1,0 +1,207 @@
+"""Functions, items and results as bytes. Plain pickle where it does; what it
+cannot take, or would look up in __main__, goes by value with cloudpickle."""
+
+import os
+import pickle
+import sys
+import traceback
+
+from . import _tutti
+from ._fault import Failure, RemoteTraceback, UnpicklableError, _annotate, cut
+
+PROTOCOL = 5
+
+
+def dumps(value):
+    """The bytes of a value. Any exception of its own methods passes."""
+    try:
+        data = pickle.dumps(value, PROTOCOL)
+        if b"__main__" not in data:
+            return data
+    except (pickle.PicklingError, AttributeError, TypeError):
+        pass
+    import cloudpickle
+
+    return cloudpickle.dumps(value, PROTOCOL)
+
+
+def _refusal(what, error):
+    refusal = UnpicklableError(
+        "%s cannot be sent to another process: %s: %s"
+        % (what, type(error).__name__, error)
+    )
+    refusal.__cause__ = error
+    return refusal
+
+
+def _first_bad(values, dump):
+    """Index and exception of the first value that `dump` refuses."""
+    for i, value in enumerate(values):
+        try:
+            dump(value)
+        except Exception as error:
+            return i, error
+    return None
+
+
+# In the caller.
+
+
+def dump_job(f, star, keep):
+    """What a worker needs before its first range."""
+    try:
+        function = dumps(f)
+    except Exception as error:
+        raise _refusal("the function %s" % cut(f), error) from error
+    state = (os.getcwd(), sys.path, bool(star), bool(keep), function)
+    return pickle.dumps(state, PROTOCOL)
+
+
+def dump_range(columns, begin):
+    """Items by column; or (index, exception) of the first that cannot go."""
+    try:
+        return dumps(columns)
+    except Exception as error:
+        items = list(zip(*columns))
+        at, cause = _first_bad(items, dumps) or (0, error)
+        arguments = items[at] if len(columns) > 1 else items[at][0]
+        what = "argument %s of task %d" % (cut(arguments), begin + at)
+        return begin + at, _refusal(what, cause)
+
+
+def load_results(view, begin):
+    """The results of a range: a list; or (index, exception)."""
+    with view:
+        try:
+            return pickle.loads(view)
+        except Exception as error:
+            what = "the results of task %d and behind" % begin
+            refusal = UnpicklableError(
+                "%s cannot be read back: %s: %s"
+                % (what, type(error).__name__, error)
+            )
+            refusal.__cause__ = error
+            return begin, refusal
+
+
+# In a worker.
+
+
+def _text(error):
+    """The traceback of an exception as text, without tutti's own frames."""
+    trace = error.__traceback__
+    here = os.path.dirname(__file__)
+    while trace and trace.tb_frame.f_code.co_filename.startswith(here):
+        trace = trace.tb_next
+    try:
+        lines = traceback.format_exception(type(error), error, trace)
+    except Exception as other:
+        lines = ["%s (its traceback raised %r)\n" % (type(error), other)]
+    return "".join(lines)
+
+
+def _rebuild(error, text, failure):
+    """An exception as its task raised it, in the caller."""
+    error.__cause__ = RemoteTraceback(text)
+    if failure is not None:
+        _annotate(error, *failure)
+    return error
+
+
+class Caught:
+    """An exception on its way to the caller."""
+
+    def __init__(self, error, failure=None):
+        self.error = error
+        self.text = _text(error)
+        self.failure = failure
+
+    def __reduce__(self):
+        return _rebuild, (self.error, self.text, self.failure)
+
+
+def _sendable(index, error):
+    """The exception of a task, or what says that it cannot travel."""
+    caught = Caught(error)
+    try:
+        data = dumps(caught)
+        if isinstance(pickle.loads(data), BaseException):
+            return caught
+        reason = "it comes back as another type"
+    except Exception as other:
+        reason = "%s: %s" % (type(other).__name__, other)
+    refusal = UnpicklableError(
+        "task %d raised %s, which cannot be sent back: %s"
+        % (index, cut(error), reason)
+    )
+    return _Cause(refusal, caught.text)
+
+
+class _Cause:
+    """An exception with a traceback that is not its own."""
+
+    def __init__(self, error, text):
+        self.error = error
+        self.text = text
+
+    def __reduce__(self):
+        return _rebuild, (self.error, self.text, None)
+
+
+def _dump_results(results, begin):
+    try:
+        return dumps(results)
+    except Exception as error:
+        at, cause = _first_bad(results, dumps) or (0, error)
+        refusal = UnpicklableError(
+            "the result %s of task %d cannot be sent back: %s: %s"
+            % (cut(results[at]), begin + at, type(cause).__name__, cause)
+        )
+        return dumps((begin + at, refusal))
+
+
+def _caught(error, arguments):
+    index = _tutti.task.index
+    sendable = _sendable(index, error)
+    sendable.failure = (index, arguments)
+    return sendable
+
+
+class Worker:
+    """What a worker process does; called by the extension."""
+
+    def job(self, loop, data):
+        cwd, path, self.star, keep, function = pickle.loads(data)
+        self.caught = _caught if keep else None
+        try:
+            sys.path[:] = path
+            os.chdir(cwd)
+            self.f = pickle.loads(function)
+        except Exception as error:
+            return "%s: %s" % (type(error).__name__, error)
+
+    def forget(self, loop):
+        self.f = None
+
+    def range(self, loop, begin, n, worker, view):
+        try:
+            return self._range(begin, n, worker, view)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+    def _range(self, begin, n, worker, view):
+        with view:
+            try:
+                columns = pickle.loads(view)
+            except Exception as error:
+                what = "arguments of task %d and behind" % begin
+                refusal = _refusal(what, error)
+                return dumps((begin, _Cause(refusal, _text(error))))
+        results = _tutti.range(
+            self.f, columns, self.star, self.caught, begin, n, worker
+        )
+        if isinstance(results, tuple):
+            index, error = results
+            return dumps((index, _sendable(index, error)))
+        return _dump_results(results, begin)

@@ -1,0 +1,16 @@
+"""The process that forks workers: one thread, nothing of the user's in it."""
+
+import gc
+import sys
+
+
+def main():
+    import _signal
+
+    from . import _tutti, _wire
+
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    _tutti.serve(3, _wire.Worker())
+    sys.exit(0)
