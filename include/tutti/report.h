@@ -10,38 +10,44 @@
 extern "C" {
 #endif
 
+/** Why a loop ran where it did. */
+typedef enum tutti_reason {
+    TUTTI_WHY_ASKED = 1, /**< the place was asked for */
+    TUTTI_WHY_PAYS,      /**< spreading was expected to pay: gain, cost */
+    TUTTI_WHY_COSTS,     /**< spreading would have cost more: gain, cost */
+    TUTTI_WHY_ENDED,     /**< it was over before that could be decided */
+    TUTTI_WHY_ONE_TASK,  /**< one task cannot be shared */
+    TUTTI_WHY_ONE_CPU    /**< there is one CPU to run on */
+} tutti_reason;
+
 /** Where the time of one loop went. Times are seconds; the eight from `user`
  * to `unknown` add up to lanes x wall. All but `unknown` are measured, idle
  * time too; `unknown` is what is left, below 0 if lanes overlapped. */
 typedef struct tutti_report {
-    uint32_t size;    /**< sizeof(tutti_report), set by TUTTI_REPORT_INIT */
-    char place[32];   /**< where it ran: "serial", "threads", ... */
-    unsigned lanes;   /**< workers it could use, the caller included */
-    unsigned joined;  /**< of these, how many ran a range */
-    size_t n;         /**< tasks asked for */
-    size_t done;      /**< tasks run */
-    size_t ranges;    /**< ranges they ran in */
-    double wall;      /**< from the call to its return */
-    double user;      /**< in the body */
-    double encode;    /**< turning items and results into bytes and back */
-    double claim;     /**< taking ranges, clocks, bookkeeping */
-    double copy;      /**< moving bytes */
-    double wait;      /**< the caller's, for the last ranges of others */
-    double startup;   /**< from invitation to a worker's first claim */
-    double idle;      /**< lanes without work */
-    double unknown;   /**< what none of these explains */
-    double task;      /**< mean time of a task in the body */
-    double spread_at; /**< when workers were invited; < 0: never */
-    double gain;      /**< seconds that spreading was expected to save */
-    double cost;      /**< seconds that it was expected to cost */
-    char why[200];    /**< the decision in one sentence */
+    uint32_t size;       /**< sizeof(tutti_report), set by TUTTI_REPORT_INIT */
+    char place[32];      /**< where it ran: "serial", "threads", ... */
+    unsigned lanes;      /**< workers it could use, the caller included */
+    unsigned joined;     /**< of these, how many ran a range */
+    size_t n;            /**< tasks asked for */
+    size_t done;         /**< tasks run */
+    size_t ranges;       /**< ranges they ran in */
+    double wall;         /**< from the call to its return */
+    double user;         /**< in the body */
+    double encode;       /**< turning items and results into bytes and back */
+    double claim;        /**< taking ranges, clocks, bookkeeping */
+    double copy;         /**< moving bytes */
+    double wait;         /**< the caller's, for the last ranges of others */
+    double startup;      /**< from invitation to a worker's first claim */
+    double idle;         /**< lanes without work */
+    double unknown;      /**< what none of these explains */
+    double task;         /**< mean time of a task in the body */
+    double spread_at;    /**< when workers were invited; < 0: never */
+    double gain;         /**< seconds that spreading was expected to save */
+    double cost;         /**< seconds that it was expected to cost */
+    tutti_reason reason; /**< the decision */
 } tutti_report;
 
-#define TUTTI_REPORT_INIT \
-    { \
-        sizeof(tutti_report), "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-            0, 0, 0, "" \
-    }
+#define TUTTI_REPORT_INIT {.size = sizeof(tutti_report)}
 
 /** Writes the explanation of this thread's last loop: place, decision with
  * its numbers, where the time went, a few lines of text.

@@ -51,14 +51,13 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->range = (struct tt_range){0};
     run->told = run->began;
     tt_lane_init(&run->own, 0, caller ? TT_CLAIM : TT_WAIT, run->began);
+    memset(run->lane, 0, sizeof run->lane);
     atomic_init(&run->lane[0], &run->own);
-    for (unsigned i = 1; i < run->lanes; i++)
-        atomic_init(&run->lane[i], NULL);
 }
 
 void tt_run_fini(struct tutti_run *run)
 {
-    for (unsigned i = 1; i < run->lanes; i++)
+    for (unsigned i = 1; i < run->joined && i < run->lanes; i++)
         free(atomic_load_explicit(&run->lane[i], memory_order_acquire));
     pthread_mutex_destroy(&run->guard);
 }
@@ -87,10 +86,8 @@ struct tt_lane *tt_run_join(struct tutti_run *run, uint64_t invited)
     unsigned worker =
         atomic_fetch_add_explicit(&run->joined, 1, memory_order_relaxed);
     struct tt_lane *lane = worker < run->lanes ? malloc(sizeof *lane) : NULL;
-    if (!lane) {
-        atomic_fetch_sub_explicit(&run->joined, 1, memory_order_relaxed);
+    if (!lane)
         return NULL;
-    }
     tt_lane_init(lane, worker, TT_STARTUP, invited);
     atomic_store_explicit(&run->lane[worker], lane, memory_order_release);
     return lane;

@@ -10,7 +10,7 @@ struct tutti_place {
     void *state;
     unsigned workers; /* asked for; 0: the budget */
     bool automatic;   /* the caller starts alone, the helper invites */
-    char text[48];
+    char text[32];
 };
 
 /* The shared place of a text, opened at its first use and kept: a loop that

@@ -1,4 +1,4 @@
-/* The decision on a run in one sentence, for the report. */
+/* The decision on a run, for the report. */
 #ifndef TT_SCHED_WHY_H
 #define TT_SCHED_WHY_H
 
@@ -6,7 +6,7 @@
 
 #include "loop/run.h"
 
-/* Fills n, place, spread_at, gain, cost and why. */
+/* Fills, of an empty report, n, place, spread_at, gain, cost and reason. */
 void tt_why(tutti_report *report, const struct tutti_run *run);
 
 #endif

@@ -32,17 +32,34 @@ static void add_tasks(struct tt_text *to, const tutti_report *r)
                     (double)r->done / (double)r->ranges);
 }
 
-/* The decision. */
-static void add_why(struct tt_text *to, const tutti_report *r)
+void tt_text_why(struct tt_text *to, const tutti_report *r)
 {
-    if (r->why[0])
-        tt_text_add(to, "why    %.199s\n", r->why);
-    else if (r->spread_at >= 0 && r->gain > 0)
+    const char *gain = tt_text_time(r->gain).text;
+    const char *cost = tt_text_time(r->cost).text;
+    switch (r->reason) {
+    case TUTTI_WHY_ASKED:
+        tt_text_add(to, "%.31s was asked for", r->place);
+        return;
+    case TUTTI_WHY_PAYS:
         tt_text_add(to,
-                    "why    after %s spreading was expected to save %s and to "
-                    "cost %s\n",
-                    tt_text_time(r->spread_at).text, tt_text_time(r->gain).text,
-                    tt_text_time(r->cost).text);
+                    "%s after the start, sharing the rest was expected to "
+                    "save %s and to cost %s",
+                    tt_text_time(r->spread_at).text, gain, cost);
+        return;
+    case TUTTI_WHY_COSTS:
+        tt_text_add(to, "sharing would have saved %s and cost %s", gain, cost);
+        return;
+    case TUTTI_WHY_ENDED:
+        tt_text_add(to, "over before it was worth a look");
+        return;
+    case TUTTI_WHY_ONE_TASK:
+        tt_text_add(to, "one task cannot be shared");
+        return;
+    case TUTTI_WHY_ONE_CPU:
+        tt_text_add(to, "there is one CPU to run on");
+        return;
+    }
+    tt_text_add(to, "unknown");
 }
 
 /* Where lanes x wall went; what is below 0.05 % is left out. */
@@ -84,7 +101,9 @@ size_t tutti_report_text(const tutti_report *report, char *text, size_t size)
     if (!report || report->size != sizeof *report)
         return 0;
     add_headline(&to, report);
-    add_why(&to, report);
+    tt_text_add(&to, "why    ");
+    tt_text_why(&to, report);
+    tt_text_add(&to, "\n");
     add_tasks(&to, report);
     add_times(&to, report);
     return to.length;

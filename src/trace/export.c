@@ -84,13 +84,15 @@ static void put_loop(FILE *to, pid_t pid, const struct tt_kept *loop,
                      unsigned depth)
 {
     const tutti_report *r = &loop->report;
+    char why[200] = "";
+    tt_text_why(&(struct tt_text){.to = why, .size = sizeof why}, r);
     put_event(to, pid, row_of(loop, depth, 0), loop->began,
               loop->ended - loop->began);
     fprintf(to, "\"cat\":\"loop\",\"name\":\"loop of %zu\",\"args\":{\"on\":",
             r->n);
     put_string(to, r->place);
     fprintf(to, ",\"why\":");
-    put_string(to, r->why);
+    put_string(to, why);
     fprintf(to,
             ",\"tasks\":%zu,\"ranges\":%zu,\"workers\":%u,\"joined\":%u,"
             "\"dropped\":%zu}}",

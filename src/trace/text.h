@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include <tutti/report.h>
+
 struct tt_text {
     char *to; /* NULL is allowed when size is 0 */
     size_t size;
@@ -22,5 +24,8 @@ struct tt_time tt_text_time(double seconds);
 
 /* "user", "start-up", ...: the name of a kind in explanations and traces. */
 const char *tt_text_kind(unsigned kind);
+
+/* The decision on a loop in one sentence. */
+void tt_text_why(struct tt_text *text, const tutti_report *report);
 
 #endif
