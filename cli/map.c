@@ -1,0 +1,305 @@
+/* tutti map: a function over a range, an array or lines. */
+#include "map.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <tutti/kernel.h>
+#include <tutti/loop.h>
+#include <tutti/report.h>
+
+#include "command.h"
+#include "fail.h"
+#include "input.h"
+#include "output.h"
+#include "progress.h"
+#include "python.h"
+#include "signals.h"
+
+#define AT(field) offsetof(struct cli_map, field)
+
+const struct cli_option cli_map_options[] = {
+    {"--range", 0, CLI_RANGE, "[FIRST:]LAST[:STEP]",
+     "map over these whole numbers; LAST is not one of them", AT(range), 0},
+    {"--over", 0, CLI_WORD, "FILE",
+     "map over FILE.npy, or over the lines of any other file; - is standard "
+     "input",
+     AT(over), 0},
+    {"--output", 'o', CLI_WORD, "FILE",
+     "write FILE.npy, FILE.jsonl (JSON lines) or lines; without: lines to "
+     "standard output",
+     AT(output), 0},
+    {"--on", 0, CLI_WORD, "PLACE",
+     "where: serial, threads[:N], processes[:N], auto (the default)", AT(on),
+     0},
+    {"--workers", 0, CLI_COUNT, "N", "at most N workers, this one included",
+     AT(workers), 1024},
+    {"--task-timeout", 0, CLI_SECONDS, "SECONDS",
+     "a task that takes longer fails (Python functions)", AT(task_timeout), 0},
+    {"--errors", 0, CLI_CHOICE, "raise|return",
+     "a task that fails ends the run (raise), or the others go on and it is "
+     "told in its place (return)",
+     AT(errors), 0},
+    {"--progress", 0, CLI_FLAG, NULL, "a bar, where stderr is a terminal",
+     AT(progress), 0},
+    {"--explain", 0, CLI_FLAG, NULL,
+     "tell on stderr where it ran, why, and where the time went", AT(explain),
+     0},
+    {"--trace", 0, CLI_WORD, "FILE",
+     "write a Chrome trace (JSON; opens in Perfetto)", AT(trace), 0},
+    {"--width", 0, CLI_COUNT, "N",
+     "values that a row function with an out array gives (default: n)",
+     AT(width), INT_MAX},
+    {"--signature", 0, CLI_WORD, "'U NAME(T x)'",
+     "the C signature of a function in LIB.so", AT(signature), 0},
+    {"--help", 'h', CLI_FLAG, NULL, "this text", AT(help), 0},
+    {NULL, 0, CLI_FLAG, NULL, NULL, 0, 0},
+};
+
+enum language { LANGUAGE_NONE, LANGUAGE_C, LANGUAGE_LIBRARY, LANGUAGE_PYTHON };
+
+/* What FILE is in FILE:NAME. */
+static enum language language_of(const char *function)
+{
+    const char *colon = strrchr(function, ':');
+    size_t length = colon ? (size_t)(colon - function) : 0;
+    if (!colon || !colon[1])
+        return LANGUAGE_NONE;
+    if (length > 2 && !memcmp(colon - 2, ".c", 2))
+        return LANGUAGE_C;
+    if (length > 3 && !memcmp(colon - 3, ".py", 3))
+        return LANGUAGE_PYTHON;
+    for (const char *at = function; (at = strstr(at, ".so")); at++)
+        if (at + 3 <= colon && (at[3] == ':' || at[3] == '.'))
+            return LANGUAGE_LIBRARY;
+    return LANGUAGE_NONE;
+}
+
+/* Options that do not go with the function's language. */
+static int check_language(const struct cli_map *map, enum language language)
+{
+    bool python = language == LANGUAGE_PYTHON;
+    if (language == LANGUAGE_NONE)
+        return cli_fail("'%s': expected FILE.c:NAME, LIB.so:NAME or "
+                        "FILE.py:NAME",
+                        map->function);
+    if (map->signature && language != LANGUAGE_LIBRARY)
+        return cli_fail("--signature is for LIB.so:NAME: %s tells its own",
+                        map->function);
+    if (!map->signature && language == LANGUAGE_LIBRARY)
+        return cli_fail("%s: its signature is missing: expected --signature, "
+                        "such as --signature 'double f(double x)'",
+                        map->function);
+    if (map->width && python)
+        return cli_fail("--width is for C functions that fill a row: a "
+                        "Python function returns what it likes");
+    if (map->task_timeout > 0 && !python)
+        return cli_fail("--task-timeout is for Python functions: a C function "
+                        "runs in this process, where a task cannot be ended");
+    return CLI_OK;
+}
+
+/* Standard input is what is mapped over where nothing else is said. */
+static int check_input(struct cli_map *map)
+{
+    if (map->over && map->range.n)
+        return cli_fail("--range and --over: give one of them");
+    if (!map->over && !map->range.n) {
+        if (isatty(STDIN_FILENO))
+            return cli_fail("what to map over is missing: expected --range, "
+                            "--over FILE, or lines on standard input");
+        map->over = "-";
+    }
+    return map->over ? cli_input_check(map->over) : CLI_OK;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    char *left = realpath(a, NULL), *right = realpath(b, NULL);
+    bool same = !strcmp(a, b) || (left && right && !strcmp(left, right));
+    free(left);
+    free(right);
+    return same;
+}
+
+static int check_outputs(const struct cli_map *map)
+{
+    const char *beside = map->over && strcmp(map->over, "-") ? map->over : NULL;
+    int status = CLI_OK;
+    if (map->output)
+        status = cli_output_check(map->output, beside);
+    if (!status && map->trace)
+        status = cli_output_check(map->trace, beside);
+    if (!status && map->trace && map->output &&
+        same_file(map->trace, map->output))
+        return cli_fail("--trace %s is the output, too: give another name",
+                        map->trace);
+    return status;
+}
+
+/* A run of a C function. */
+struct run {
+    const struct cli_map *map;
+    tutti_kernel *kernel;
+    tutti_kernel_info info;
+    struct cli_input input;
+    struct cli_output output;
+    struct cli_progress bar;
+};
+
+/* The shape of the results. */
+static int find_shape(const struct run *run, struct cli_npy *shape)
+{
+    bool fills = run->info.form == TUTTI_FORM_ROWS;
+    const struct cli_map *map = run->map;
+    if (map->width && !fills)
+        return cli_fail("--width %zu: %s gives one value a task: --width is "
+                        "for void f(const T *row, int n, U *out)",
+                        map->width, run->info.signature);
+    shape->type = run->info.result;
+    shape->dims = fills ? 2 : 1;
+    shape->rows = map->over ? run->input.rows : map->range.n;
+    shape->columns = 1;
+    if (fills)
+        shape->columns = map->width ? map->width : run->input.columns;
+    return CLI_OK;
+}
+
+static tutti_status run_loop(struct run *run)
+{
+    const struct cli_map *map = run->map;
+    const struct cli_input *input = &run->input;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = map->on;
+    options.workers = (unsigned)map->workers;
+    if (map->progress) {
+        cli_progress_start(&run->bar);
+        options.progress = cli_progress_draw;
+        options.progress_arg = &run->bar;
+    }
+    cli_signals_function(map->function);
+    tutti_status status;
+    if (map->over)
+        status = tutti_kernel_map(run->kernel, run->output.results,
+                                  run->output.shape.columns, input->items,
+                                  input->columns, input->rows, &options);
+    else
+        status = tutti_kernel_map_range(run->kernel, run->output.results,
+                                        map->range.first, map->range.step,
+                                        map->range.n, &options);
+    cli_signals_function(NULL);
+    if (map->progress)
+        cli_progress_end(&run->bar);
+    return status;
+}
+
+/* The library's texts, whatever their length. */
+static void print_text(size_t (*write)(char *text, size_t size))
+{
+    size_t size = write(NULL, 0) + 1;
+    char *text = malloc(size);
+    if (text && write(text, size))
+        fputs(text, stderr);
+    free(text);
+}
+
+static size_t draw(char *text, size_t size)
+{
+    int columns = cli_columns();
+    columns = columns < 40 ? 40 : columns > 500 ? 500 : columns;
+    return tutti_trace_draw(text, size, (unsigned)columns);
+}
+
+/* What is told of the loop beside its results. */
+static int tell(const struct cli_map *map)
+{
+    if (map->explain) {
+        print_text(tutti_explain);
+        print_text(draw);
+    }
+    if (!map->trace)
+        return CLI_OK;
+    tutti_status status = tutti_trace_write(map->trace);
+    return status ? cli_fail_library(status) : CLI_OK;
+}
+
+/* From an open kernel to results in their place. */
+static int run_kernel(struct run *run)
+{
+    const struct cli_map *map = run->map;
+    struct cli_npy shape;
+    int status = CLI_OK;
+    tutti_kernel_describe(run->kernel, &run->info);
+    if (map->over)
+        status = cli_input_open(&run->input, map->over, &run->info);
+    if (!status)
+        status = find_shape(run, &shape);
+    if (!status)
+        status = cli_output_open(&run->output, map->output);
+    if (!status)
+        status = cli_output_reserve(&run->output, &shape);
+    if (status)
+        return status;
+    tutti_status ran = run_loop(run);
+    if (ran)
+        status = cli_fail_library(ran);
+    else
+        status = cli_output_commit(&run->output);
+    return status ? status : tell(map);
+}
+
+static int map_kernel(const struct cli_map *map)
+{
+    struct run run = {.map = map, .output = {.fd = -1}};
+    tutti_status opened =
+        tutti_kernel_open(&run.kernel, map->function, map->signature);
+    if (opened)
+        return cli_fail_library(opened);
+    int status = run_kernel(&run);
+    cli_output_close(&run.output);
+    cli_input_close(&run.input);
+    tutti_kernel_close(run.kernel);
+    return status;
+}
+
+static int run_map(int argc, char **argv)
+{
+    struct cli_map map = {.function = NULL};
+    int status = cli_options_parse(cli_map_options, &map, &map.function,
+                                   argc - 2, argv + 2);
+    if (!status && map.help)
+        return cli_command_help(&cli_map_command, stdout), CLI_OK;
+    if (!status && !map.function)
+        return cli_fail("the function is missing: expected tutti map "
+                        "FILE.c:NAME ...; tutti help map tells all");
+    if (status)
+        return status;
+    enum language language = language_of(map.function);
+    status = check_language(&map, language);
+    if (!status)
+        status = check_input(&map);
+    if (!status)
+        status = check_outputs(&map);
+    if (status)
+        return status;
+    return language == LANGUAGE_PYTHON ? cli_python_run(argv)
+                                       : map_kernel(&map);
+}
+
+const struct cli_command cli_map_command = {
+    "map",
+    "FILE:NAME [--range R | --over FILE] [-o FILE] [OPTION]...",
+    "maps a function over numbers, an array or lines; results in input order",
+    "FILE:NAME is FILE.c:NAME, LIB.so:NAME or FILE.py:NAME. C functions:\n"
+    "  U f(T x)                              a value a task\n"
+    "  void f(size_t n, const T *x, U *out)  a block of tasks\n"
+    "  U f(const T *row, int n)              a row a task\n"
+    "  void f(const T *row, int n, U *out)   a row a task, a row of results\n"
+    "T and U are double, float, int64_t or int32_t, and T is the input's type."
+    "\n\nStatus: 0 all done, 1 some tasks failed, 2 not run as asked.\n",
+    cli_map_options,
+    run_map,
+};

@@ -1,0 +1,123 @@
+#include "signals.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fail.h"
+
+/* Bytes of a file that are mapped. */
+struct span {
+    const char *start;
+    size_t size;
+    const char *name;
+};
+
+/* Written by the main thread while no function runs, read by the handler,
+ * which may run in any thread. */
+static struct span input, output;
+static const char *function;
+static char doomed[PATH_MAX];
+static volatile sig_atomic_t armed;
+static atomic_flag ending = ATOMIC_FLAG_INIT;
+
+static void say(const char *text)
+{
+    ssize_t ignored = write(2, text, strlen(text));
+    (void)ignored;
+}
+
+static bool inside(const struct span *span, const void *address)
+{
+    uintptr_t start = (uintptr_t)span->start, at = (uintptr_t)address;
+    return span->size && at - start < span->size;
+}
+
+static void remove_doomed(void)
+{
+    if (armed)
+        unlink(doomed);
+}
+
+/* A mapped file lost its end while it was read or written. */
+static void end_cut_off(const struct span *span, const char *why)
+{
+    remove_doomed();
+    say("tutti: ");
+    say(span->name);
+    say(why);
+    _exit(CLI_FAILED);
+}
+
+static void tell_crash(int number)
+{
+    if (!function)
+        return;
+    say("tutti: ");
+    say(function);
+    say(number == SIGFPE
+            ? " divided an integer by zero (SIGFPE); nothing was written: "
+              "guard the division\n"
+            : " crashed (a bad address or instruction); nothing was written: "
+              "run it under a debugger\n");
+}
+
+static void handle(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    while (atomic_flag_test_and_set(&ending))
+        pause(); /* another thread ends the process */
+    if (number == SIGBUS && inside(&input, info->si_addr))
+        end_cut_off(&input, " was cut off while it was read; nothing was "
+                            "written: leave the file alone, run again\n");
+    if (number == SIGBUS && inside(&output, info->si_addr))
+        end_cut_off(&output, ": no room left for it; nothing was written: "
+                             "free some space, run again\n");
+    remove_doomed();
+    if (number == SIGSEGV || number == SIGBUS || number == SIGFPE ||
+        number == SIGILL)
+        tell_crash(number);
+    signal(number, SIG_DFL);
+    raise(number); /* ends the process when this handler returns */
+}
+
+void cli_signals_catch(void)
+{
+    static const int ends[] = {SIGHUP,  SIGINT, SIGQUIT, SIGTERM, SIGABRT,
+                               SIGSEGV, SIGBUS, SIGFPE,  SIGILL};
+    struct sigaction old, new = {.sa_sigaction = handle};
+    new.sa_flags = SA_SIGINFO;
+    sigfillset(&new.sa_mask);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            sigaction(ends[i], &new, NULL);
+}
+
+void cli_signals_remove(const char *path)
+{
+    armed = 0;
+    if (!path || strlen(path) >= sizeof doomed)
+        return;
+    strcpy(doomed, path);
+    armed = 1;
+}
+
+void cli_signals_input(const void *start, size_t size, const char *name)
+{
+    input = (struct span){start, size, name};
+}
+
+void cli_signals_output(const void *start, size_t size, const char *name)
+{
+    output = (struct span){start, size, name};
+}
+
+void cli_signals_function(const char *name)
+{
+    function = name;
+}
