@@ -29,7 +29,8 @@ const struct cli_option cli_map_options[] = {
      "input",
      AT(over), 0},
     {"--output", 'o', CLI_WORD, "FILE",
-     "write FILE.npy, FILE.jsonl (JSON lines) or lines; without: lines to "
+     "write FILE.npy, FILE.jsonl (JSON lines) or lines; without, or -: lines "
+     "to "
      "standard output",
      AT(output), 0},
     {"--on", 0, CLI_WORD, "PLACE",
@@ -125,10 +126,18 @@ static bool same_file(const char *a, const char *b)
     return same;
 }
 
-static int check_outputs(const struct cli_map *map)
+/* A link to a file that standard output was sent to is no file to replace. */
+static bool is_stdout(const char *name)
+{
+    return !strcmp(name, "-") || !strcmp(name, "/dev/stdout");
+}
+
+static int check_outputs(struct cli_map *map)
 {
     const char *beside = map->over && strcmp(map->over, "-") ? map->over : NULL;
     int status = CLI_OK;
+    if (map->output && is_stdout(map->output))
+        map->output = NULL;
     if (map->output)
         status = cli_output_check(map->output, beside);
     if (!status && map->trace)

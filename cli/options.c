@@ -245,8 +245,10 @@ int cli_options_parse(const struct cli_option *table, void *into,
         if (plain)
             continue;
         const struct cli_option *option = find(table, argument, &value);
-        if (!option || (value && option->kind == CLI_FLAG))
+        if (!option)
             return fail_unknown(table, argument);
+        if (value && option->kind == CLI_FLAG)
+            return cli_fail("%s: %s takes no value", argument, option->name);
         if (seen[option - table])
             return cli_fail("%s is given twice: once is enough", option->name);
         seen[option - table] = true;

@@ -31,11 +31,11 @@ void cli_progress_start(struct cli_progress *bar)
 static void format_rate(char *out, size_t size, double rate)
 {
     const char *unit = "";
-    if (rate >= 1e9)
+    if (rate >= 999.5e6)
         rate /= 1e9, unit = " G";
-    else if (rate >= 1e6)
+    else if (rate >= 999.5e3)
         rate /= 1e6, unit = " M";
-    else if (rate >= 1e3)
+    else if (rate >= 999.5)
         rate /= 1e3, unit = " k";
     snprintf(out, size, "%.3g%s/s", rate, unit);
 }
