@@ -113,26 +113,49 @@ static void draw_axis(struct drawing *d)
                 (int)d->columns + 1 - middle, end.text);
 }
 
+/* One entry of the legend; `used` is the width of its line so far. */
+static void draw_entry(struct drawing *d, size_t *used, const char *mark,
+                       const char *name)
+{
+    size_t width = 4 + strlen(name);
+    if (*used && *used + width > d->columns + MARGINS) {
+        tt_text_add(&d->to, "\n");
+        *used = 0;
+    }
+    if (!*used) {
+        tt_text_add(&d->to, "%8s", "");
+        *used = 8;
+    }
+    tt_text_add(&d->to, "  %s %s", mark, name);
+    *used += width;
+}
+
 static void draw_legend(struct drawing *d)
 {
-    const struct tt_kept *loop = &d->last->loop;
-    size_t merged = 0, events = 0;
-    tt_text_add(&d->to, "%9s %s tasks", "", d->utf8 ? "█" : "#");
+    size_t used = 0;
+    draw_entry(d, &used, d->utf8 ? "█" : "#", "tasks");
     for (unsigned k = 0; k < TT_KINDS; k++)
         if (marks[k] && d->seen[k])
-            tt_text_add(&d->to, "  %s %s", marks[k], tt_text_kind(k));
-    tt_text_add(&d->to, "  blank: none\n");
+            draw_entry(d, &used, marks[k], tt_text_kind(k));
+    tt_text_add(&d->to, "\n");
+}
+
+/* What the drawing does not show one by one. */
+static void draw_counts(struct drawing *d)
+{
+    const struct tt_kept *loop = &d->last->loop;
+    size_t ranges = 0, events = 0;
     for (size_t i = 0; i < loop->count; i++) {
         if (d->last->events[i].kind != TT_USER)
             continue;
-        merged += d->last->events[i].ranges;
+        ranges += d->last->events[i].ranges;
         events++;
     }
-    if (merged > events)
-        tt_text_add(&d->to, "%9s %zu ranges, drawn as %zu\n", "", merged,
+    if (ranges > events)
+        tt_text_add(&d->to, "%9s %zu ranges drawn as %zu\n", "", ranges,
                     events);
     if (loop->dropped)
-        tt_text_add(&d->to, "%9s %zu events are missing\n", "", loop->dropped);
+        tt_text_add(&d->to, "%9s %zu events missing\n", "", loop->dropped);
 }
 
 size_t tutti_trace_draw(char *text, size_t size, unsigned columns)
@@ -153,5 +176,6 @@ size_t tutti_trace_draw(char *text, size_t size, unsigned columns)
         draw_lane(&d, i);
     draw_axis(&d);
     draw_legend(&d);
+    draw_counts(&d);
     return d.to.length;
 }

@@ -28,7 +28,8 @@ static void add_tasks(struct tt_text *to, const tutti_report *r)
     if (r->ranges == 1)
         tt_text_add(to, "in one range\n");
     else
-        tt_text_add(to, "in %zu ranges of %.3g on average\n", r->ranges,
+        tt_text_add(to, "in %zu ranges of %.*f on average\n", r->ranges,
+                    r->done < 10 * r->ranges,
                     (double)r->done / (double)r->ranges);
 }
 
