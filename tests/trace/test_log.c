@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,7 +140,7 @@ static void threads_keep_their_own(void **state)
 
 static void *keep_on(void *stop)
 {
-    while (!*(volatile int *)stop)
+    while (!atomic_load((atomic_bool *)stop))
         own_loop(NULL);
     return NULL;
 }
@@ -148,9 +149,9 @@ static void *keep_on(void *stop)
 static void forked_child_goes_on(void **state)
 {
     (void)state;
-    static volatile int stop;
+    static atomic_bool stop;
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, keep_on, (void *)&stop), 0);
+    assert_int_equal(pthread_create(&thread, NULL, keep_on, &stop), 0);
     for (int i = 0; i < 50; i++) {
         pid_t child = fork();
         if (!child) {
@@ -164,7 +165,7 @@ static void forked_child_goes_on(void **state)
         assert_int_equal(waitpid(child, &result, 0), child);
         assert_int_equal(result, 0);
     }
-    stop = 1;
+    atomic_store(&stop, true);
     pthread_join(thread, NULL);
 }
 
