@@ -35,8 +35,7 @@ static void add_tasks(struct tt_text *to, const tutti_report *r)
 
 void tt_text_why(struct tt_text *to, const tutti_report *r)
 {
-    const char *gain = tt_text_time(r->gain).text;
-    const char *cost = tt_text_time(r->cost).text;
+    struct tt_time gain = tt_text_time(r->gain), cost = tt_text_time(r->cost);
     switch (r->reason) {
     case TUTTI_WHY_ASKED:
         tt_text_add(to, "%.31s was asked for", r->place);
@@ -45,10 +44,11 @@ void tt_text_why(struct tt_text *to, const tutti_report *r)
         tt_text_add(to,
                     "%s after the start, sharing the rest was expected to "
                     "save %s and to cost %s",
-                    tt_text_time(r->spread_at).text, gain, cost);
+                    tt_text_time(r->spread_at).text, gain.text, cost.text);
         return;
     case TUTTI_WHY_COSTS:
-        tt_text_add(to, "sharing would have saved %s and cost %s", gain, cost);
+        tt_text_add(to, "sharing would have saved %s and cost %s", gain.text,
+                    cost.text);
         return;
     case TUTTI_WHY_ENDED:
         tt_text_add(to, "over before it was worth a look");

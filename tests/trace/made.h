@@ -40,7 +40,8 @@ static inline uint64_t made_loop(uint64_t began, size_t ranges,
     report->size = sizeof *report;
     report->n = 3 * ranges;
     report->spread_at = 1e-5;
-    snprintf(report->place, sizeof report->place, "threads");
+    if (!report->place[0])
+        snprintf(report->place, sizeof report->place, "threads");
     tt_account(report, lanes, 2, 2, began, ended);
     tt_trace_end(report, lanes, 2, began, ended);
     return ended;

@@ -42,8 +42,9 @@ static tutti_report example(void)
     r.idle = 0.0069;
     r.task = 25.2e-9;
     r.spread_at = 1e-4;
-    strcpy(r.why, "after 0.1 ms the rest was estimated at 250 ms; spreading "
-                  "saves 125 ms and costs 0.02 ms");
+    r.gain = 0.125;
+    r.cost = 2e-5;
+    r.reason = TUTTI_WHY_PAYS;
     return r;
 }
 
@@ -55,8 +56,8 @@ static void the_example_reads_well(void **state)
     assert_string_equal(
         text, "10000000 tasks on threads, 2 workers: 130 ms for 252 ms of work "
               "(1.94x)\n"
-              "why    after 0.1 ms the rest was estimated at 250 ms; spreading "
-              "saves 125 ms and costs 0.02 ms\n"
+              "why    100 us after the start, sharing the rest was expected to "
+              "save 125 ms and to cost 20.0 us\n"
               "tasks  25.2 ns each, in 6400 ranges of 1562 on average\n"
               "time   2 x 130 ms went to\n"
               "       user      96.9 %    252 ms  in the tasks\n"
@@ -76,9 +77,11 @@ static void the_caller_alone(void **state)
     r.user = r.task = 1.8e-6;
     r.unknown = 2e-7;
     r.spread_at = -1;
+    r.reason = TUTTI_WHY_ONE_TASK;
     tutti_report_text(&r, text, sizeof text);
     assert_string_equal(text,
                         "1 task on serial, 1 worker: 2.00 us\n"
+                        "why    one task cannot be shared\n"
                         "tasks  1.80 us each, in one range\n"
                         "time   1 x 2.00 us went to\n"
                         "       user      90.0 %   1.80 us  in the tasks\n"
@@ -101,20 +104,24 @@ static void unfinished_and_empty_loops(void **state)
     assert_null(strstr(text, "inf"));
 }
 
-static void decision_without_a_sentence(void **state)
+static void every_reason_has_a_sentence(void **state)
 {
     (void)state;
+    static const char *const lines[] = {
+        [0] = "why    unknown\n",
+        [TUTTI_WHY_ASKED] = "why    threads was asked for\n",
+        [TUTTI_WHY_PAYS] = "save 125 ms and to cost 20.0 us\n",
+        [TUTTI_WHY_COSTS] = "would have saved 125 ms and cost 20.0 us\n",
+        [TUTTI_WHY_ENDED] = "why    over before it was worth a look\n",
+        [TUTTI_WHY_ONE_TASK] = "why    one task cannot be shared\n",
+        [TUTTI_WHY_ONE_CPU] = "why    there is one CPU to run on\n",
+    };
     tutti_report r = example();
-    r.why[0] = 0;
-    r.gain = 0.125;
-    r.cost = 2e-5;
-    tutti_report_text(&r, text, sizeof text);
-    assert_non_null(strstr(text,
-                           "why    after 100 us spreading was expected to "
-                           "save 125 ms and to cost 20.0 us\n"));
-    r.spread_at = -1;
-    tutti_report_text(&r, text, sizeof text);
-    assert_null(strstr(text, "why"));
+    for (unsigned i = 0; i < sizeof lines / sizeof *lines; i++) {
+        r.reason = (tutti_reason)i;
+        tutti_report_text(&r, text, sizeof text);
+        assert_non_null(strstr(text, lines[i]));
+    }
 }
 
 static void bad_reports_are_empty(void **state)
@@ -164,7 +171,7 @@ int main(void)
         cmocka_unit_test(the_example_reads_well),
         cmocka_unit_test(the_caller_alone),
         cmocka_unit_test(unfinished_and_empty_loops),
-        cmocka_unit_test(decision_without_a_sentence),
+        cmocka_unit_test(every_reason_has_a_sentence),
         cmocka_unit_test(bad_reports_are_empty),
         cmocka_unit_test(short_buffers_are_cut),
         cmocka_unit_test(explain_tells_the_last_loop),

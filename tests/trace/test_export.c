@@ -74,7 +74,7 @@ static void one_loop_is_valid(void **state)
 {
     (void)state;
     tutti_report r = TUTTI_REPORT_INIT;
-    snprintf(r.place, sizeof r.place, "\"quoted\"\\\n\x01 \xe2\x96\x88");
+    snprintf(r.place, sizeof r.place, "threads \"\\\n\x01 \xe2\x96\x88");
     made_loop(1234567, 1, &r);
     assert_int_equal(tutti_trace_write(file), TUTTI_OK);
     check(1, 30000);
