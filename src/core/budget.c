@@ -31,6 +31,8 @@
 #define START(ticks) ((uint64_t)(ticks)&0x3ffffff)
 #define OWNER(word) ((word) & ~(uint64_t)0xffff)
 
+_Thread_local unsigned tt_budget_inside;
+
 struct page {
     uint64_t magic;
     uint64_t space; /* the pid namespace in which the pids mean something */

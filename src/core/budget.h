@@ -27,4 +27,9 @@ void tt_budget_give(unsigned n);
 /* Threads that run now in the whole tree. */
 unsigned tt_budget_running(void);
 
+/* Loops that this thread is inside of, as their caller or as a worker that
+ * works for one: from the second on it is counted already. A worker process's
+ * thread is always inside of one. */
+extern _Thread_local unsigned tt_budget_inside;
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/budget.h"
 #include "core/clock.h"
 #include "core/fork.h"
 #include "core/futex.h"
@@ -20,6 +21,7 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->lanes = lanes < TT_RUN_LANES ? lanes : TT_RUN_LANES;
     run->caller = caller;
     run->forks = atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    run->outermost = tt_budget_inside++ == 0;
     run->began = tt_clock();
     run->finish = UINT64_MAX;
     if (options->deadline > 0 && options->deadline < 1e9)
@@ -42,9 +44,9 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->place = NULL;
     run->spread = 0;
     run->gain = run->cost = 0;
-    run->invited = 0;
+    run->invited = run->counted = 0;
     run->recalled = 0;
-    run->automatic = run->watched = false;
+    run->automatic = run->watched = run->waits = false;
     run->looked = 0;
 
     run->grain = (struct tt_grain){0};
@@ -57,6 +59,7 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
 
 void tt_run_fini(struct tutti_run *run)
 {
+    tt_budget_inside--;
     for (unsigned i = 1; i < run->joined && i < run->lanes; i++)
         free(atomic_load_explicit(&run->lane[i], memory_order_acquire));
     pthread_mutex_destroy(&run->guard);
@@ -198,6 +201,7 @@ void tt_run_work(struct tutti_run *run, uint64_t invited)
         struct tt_range range;
         uint64_t now = tt_clock();
         tt_lane_turn(lane, TT_CLAIM, now);
+        tt_budget_inside++;
         while (tt_run_claim_back(
             run,
             tt_grain_next(
@@ -208,6 +212,7 @@ void tt_run_work(struct tutti_run *run, uint64_t invited)
             if (now >= run->finish)
                 tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
         }
+        tt_budget_inside--;
         tt_lane_turn(lane, TT_IDLE, now);
     }
     tt_run_count_out(run);

@@ -26,6 +26,7 @@ struct tutti_run {
     unsigned lanes;  /* workers that may take part, the caller included */
     bool caller;     /* the caller claims ranges */
     unsigned forks;  /* tt_fork_count then */
+    bool outermost;  /* its caller is not a worker of another run */
     uint64_t began;  /* tt_clock() */
     uint64_t finish; /* deadline; UINT64_MAX: none */
 
@@ -52,9 +53,11 @@ struct tutti_run {
     uint64_t spread;           /* when workers were invited first; 0: never */
     double gain, cost;         /* seconds, of that decision */
     unsigned invited;
-    clockid_t clock; /* the caller's CPU clock, */
-    uint64_t cpu;    /* its time */
-    uint64_t looked; /* when the helper looked last, both 0 before */
+    unsigned counted; /* threads of it in the budget of the process tree */
+    clockid_t clock;  /* the caller's CPU clock, */
+    uint64_t cpu;     /* its time */
+    uint64_t looked;  /* when the helper looked last; 0: not yet */
+    bool waits;       /* its tasks wait more than they compute */
 
     /* The caller's own. */
     struct tt_grain grain;

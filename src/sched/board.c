@@ -5,6 +5,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "core/budget.h"
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "core/fork.h"
@@ -56,10 +57,37 @@ void tt_board_measure(struct tutti_run *run)
     run->width = width < run->lanes ? width : run->lanes;
 }
 
+/* Counts up to `workers` more threads, and the caller of an outermost loop, in
+ * the budget of the process tree. On auto only so many as are free there; a
+ * user who names a place gets it, and workers that wait take no CPU. */
+static unsigned reserve(struct tutti_run *run, unsigned workers, bool all)
+{
+    if (run->counted == 0 && run->outermost)
+        tt_budget_add(run->counted = 1);
+    if (all)
+        tt_budget_add(workers);
+    else
+        workers = tt_budget_take(workers);
+    run->counted += workers;
+    return workers;
+}
+
+void tt_board_settle(struct tutti_run *run)
+{
+    if (run->counted)
+        tt_budget_give(run->counted);
+    run->counted = 0;
+}
+
 static void ask(struct tutti_run *run, unsigned workers, uint64_t now)
 {
     tutti_place *place = run->place;
-    unsigned asked = place->ops->invite(place->state, run, workers);
+    bool all = !run->automatic || run->waits;
+    unsigned granted = reserve(run, workers, all), asked = 0;
+    if (granted)
+        asked = place->ops->invite(place->state, run, granted);
+    tt_budget_give(granted - asked);
+    run->counted -= granted - asked;
     run->invited += asked;
     if (asked && !run->spread)
         run->spread = now;
@@ -143,8 +171,8 @@ static void look(struct tutti_run *run, uint64_t now)
     uint32_t units = tt_claim_left(&run->claim);
     if (run->automatic && units > 0) {
         tt_board_measure(run);
-        if (waits(run, now) && run->width < WAITERS_MOST &&
-            !run->options.workers)
+        run->waits = waits(run, now);
+        if (run->waits && run->width < WAITERS_MOST && !run->options.workers)
             run->width = WAITERS_MOST;
         decide(run, per_task_of(run, now), wanted(run, run->width, units), now);
     }

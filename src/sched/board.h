@@ -20,6 +20,9 @@ void tt_board_invite(struct tutti_run *run);
 /* or those that a loop of `per_task` ns a task (0: unknown, none) pays for. */
 void tt_board_decide(struct tutti_run *run, double per_task);
 
+/* Gives the threads of an ended run back to the budget. */
+void tt_board_settle(struct tutti_run *run);
+
 /* Sets the workers that a run may have: the least of the CPU budget or the
  * place's count, and the user's cap. Asks the system. */
 void tt_board_measure(struct tutti_run *run);

@@ -320,6 +320,7 @@ static tutti_status end(struct tutti_run *run)
         continue;
     if (run->watched)
         tt_board_remove(run);
+    tt_board_settle(run);
     check_all_done(run);
     uint64_t now = tt_clock();
     tell(run, now, true);

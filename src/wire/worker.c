@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "core/budget.h"
 #include "core/clock.h"
 #include "core/status.h"
 #include "wire/stream.h"
@@ -106,6 +107,7 @@ int tutti_worker_serve(int channel, const tutti_worker *calls)
 {
     struct tt_stream stream;
     struct tt_worker worker;
+    tt_budget_inside = 1;
     tt_stream_init(&stream, channel);
     tutti_status status = tt_worker_begin(&worker, calls, &stream.out);
     tt_stream_send(&stream, true);
