@@ -76,9 +76,9 @@ size_t tutti_report_text(const tutti_report *report, char *text, size_t size);
  */
 TUTTI_MUST_CHECK tutti_status tutti_trace_write(const char *path);
 
-/** Draws this thread's last loop as a time line: a line a worker, an axis, a
- * legend. In UTF-8 where the locale of the environment (LC_ALL, LC_CTYPE,
- * LANG) is, else in ASCII.
+/** Draws this thread's last loop as a time line: a line for each worker that
+ * came, an axis, a legend. In UTF-8 where the locale of the environment
+ * (LC_ALL, LC_CTYPE, LANG) is, else in ASCII.
  *
  * text, size: as tutti_explain(); `size` counts bytes.
  * columns: width of a line in characters; below 40 is 40, above 500 is 500.

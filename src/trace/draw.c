@@ -24,6 +24,7 @@ struct drawing {
     struct tt_text to;
     const struct tt_last *last;
     unsigned columns; /* of the time line */
+    unsigned drawn;   /* workers */
     bool utf8;
     bool seen[TT_KINDS];
     float share[COLUMNS_MOST][TT_KINDS]; /* of the lane being drawn */
@@ -80,16 +81,14 @@ static const char *column(struct drawing *d, const float share[TT_KINDS])
     return d->utf8 ? blocks[level] : ascii[level];
 }
 
-static void draw_lane(struct drawing *d, unsigned worker)
+/* Draws a worker with its events [first, end). */
+static void draw_lane(struct drawing *d, unsigned worker, size_t first,
+                      size_t end)
 {
-    const struct tt_kept *loop = &d->last->loop;
     double user = 0;
     memset(d->share, 0, sizeof d->share);
-    for (size_t i = 0; i < loop->count; i++) {
-        const struct tt_event *e = &d->last->events[i];
-        if (e->worker == worker)
-            add_event(d, e);
-    }
+    for (size_t i = first; i < end; i++)
+        add_event(d, &d->last->events[i]);
     if (worker)
         tt_text_add(&d->to, "worker%3u|", worker);
     else
@@ -99,6 +98,22 @@ static void draw_lane(struct drawing *d, unsigned worker)
         tt_text_add(&d->to, "%s", column(d, d->share[c]));
     }
     tt_text_add(&d->to, "|%4.0f %%\n", 100 * user / d->columns);
+    d->drawn++;
+}
+
+/* The caller, and the workers that came: events stand worker after worker. */
+static void draw_lanes(struct drawing *d)
+{
+    const struct tt_event *events = d->last->events;
+    size_t count = d->last->loop.count, end;
+    if (!count || events[0].worker)
+        draw_lane(d, 0, 0, 0);
+    for (size_t i = 0; i < count; i = end) {
+        for (end = i + 1; end < count; end++)
+            if (events[end].worker != events[i].worker)
+                break;
+        draw_lane(d, events[i].worker, i, end);
+    }
 }
 
 static void draw_axis(struct drawing *d)
@@ -144,6 +159,7 @@ static void draw_legend(struct drawing *d)
 static void draw_counts(struct drawing *d)
 {
     const struct tt_kept *loop = &d->last->loop;
+    unsigned lanes = loop->report.lanes;
     size_t ranges = 0, events = 0;
     for (size_t i = 0; i < loop->count; i++) {
         if (d->last->events[i].kind != TT_USER)
@@ -151,6 +167,9 @@ static void draw_counts(struct drawing *d)
         ranges += d->last->events[i].ranges;
         events++;
     }
+    if (lanes > d->drawn)
+        tt_text_add(&d->to, "%9s %u of %u workers were not called\n", "",
+                    lanes - d->drawn, lanes);
     if (ranges > events)
         tt_text_add(&d->to, "%9s %zu ranges drawn as %zu\n", "", ranges,
                     events);
@@ -172,8 +191,7 @@ size_t tutti_trace_draw(char *text, size_t size, unsigned columns)
         columns = COLUMNS_MOST;
     d.columns = columns - MARGINS;
     d.utf8 = locale_is_utf8();
-    for (unsigned i = 0; i < d.last->loop.report.lanes; i++)
-        draw_lane(&d, i);
+    draw_lanes(&d);
     draw_axis(&d);
     draw_legend(&d);
     draw_counts(&d);

@@ -66,18 +66,20 @@ static void put_event(FILE *to, pid_t pid, unsigned row, uint64_t from,
             (unsigned)(ns % 1000));
 }
 
-static void put_rows(FILE *to, pid_t pid, const struct tt_kept *loop,
-                     unsigned depth)
+/* Names a row. */
+static void put_row(FILE *to, pid_t pid, const struct tt_kept *loop,
+                    unsigned depth, unsigned worker)
 {
-    for (unsigned i = 0; i < loop->report.lanes; i++) {
-        fprintf(to,
-                ",\n{\"ph\":\"M\",\"pid\":%ld,\"tid\":%u,"
-                "\"name\":\"thread_name\",\"args\":{\"name\":\"thread %u",
-                (long)pid, row_of(loop, depth, i), loop->caller);
-        if (depth)
-            fprintf(to, ", nested %u", depth);
-        fprintf(to, i ? ", worker %u\"}}" : ", caller\"}}", i);
-    }
+    fprintf(to,
+            ",\n{\"ph\":\"M\",\"pid\":%ld,\"tid\":%u,"
+            "\"name\":\"thread_name\",\"args\":{\"name\":\"thread %u",
+            (long)pid, row_of(loop, depth, worker), loop->caller);
+    if (depth)
+        fprintf(to, ", nested %u", depth);
+    if (worker)
+        fprintf(to, ", worker %u\"}}", worker);
+    else
+        fprintf(to, ", caller\"}}");
 }
 
 static void put_loop(FILE *to, pid_t pid, const struct tt_kept *loop,
@@ -118,8 +120,10 @@ static void put_events(FILE *to, pid_t pid, const struct tt_kept *loop,
     uint64_t free_from = 0;
     for (size_t i = 0; i < loop->count; i++) {
         const struct tt_event *e = &events[i];
-        if (!i || e->worker != events[i - 1].worker)
+        if (!i || e->worker != events[i - 1].worker) {
             free_from = loop->began;
+            put_row(to, pid, loop, depth, e->worker);
+        }
         uint64_t from = e->from > free_from ? e->from : free_from;
         from = from < loop->ended ? from : loop->ended;
         uint64_t left = loop->ended - from;
@@ -148,7 +152,7 @@ static void put_all(FILE *to, const struct tt_recent *recent)
     for (size_t i = 0; i < recent->loops; i++) {
         const struct tt_kept *loop = &recent->loop[i];
         unsigned depth = depth_of(recent, i);
-        put_rows(to, pid, loop, depth);
+        put_row(to, pid, loop, depth, 0);
         put_loop(to, pid, loop, depth);
         put_events(to, pid, loop, depth, recent->event + loop->first);
     }

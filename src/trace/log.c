@@ -19,6 +19,7 @@ static struct {
 
 static _Thread_local struct tt_last *last;
 static pthread_key_t last_key; /* frees `last` when its thread ends */
+static bool last_keyed;
 
 static void before_fork(void)
 {
@@ -37,16 +38,24 @@ static void after_fork_child(void)
     pthread_mutex_unlock(&guard);
 }
 
-__attribute__((constructor)) static void begin(void)
+/* A thread may run loops again in later destructors of its own. */
+static void last_free(void *block)
 {
-    pthread_key_create(&last_key, free);
+    last = NULL;
+    free(block);
+}
+
+static void begin(void)
+{
+    last_keyed = pthread_key_create(&last_key, last_free) == 0;
     pthread_atfork(before_fork, after_fork, after_fork_child);
 }
 
 /* The library may be unloaded before its threads end. */
 __attribute__((destructor)) static void end(void)
 {
-    pthread_key_delete(last_key);
+    if (last_keyed)
+        pthread_key_delete(last_key);
 }
 
 const struct tt_last *tt_trace_last(void)
@@ -58,9 +67,11 @@ const struct tt_last *tt_trace_last(void)
  * no memory. */
 static struct tt_last *last_make(size_t events)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     static atomic_uint callers;
     if (last && last->room >= events)
         return last;
+    pthread_once(&once, begin);
     size_t room = 8;
     while (room < events)
         room *= 2;
@@ -73,7 +84,8 @@ static struct tt_last *last_make(size_t events)
             atomic_fetch_add_explicit(&callers, 1, memory_order_relaxed) + 1;
     made->room = room;
     last = made;
-    pthread_setspecific(last_key, made);
+    if (last_keyed)
+        pthread_setspecific(last_key, made);
     return made;
 }
 

@@ -125,7 +125,7 @@ static void merged_ranges_are_counted(void **state)
     assert_non_null(strstr(text, "10000 ranges drawn as"));
 }
 
-static void a_worker_that_never_came_has_a_line(void **state)
+static void workers_that_never_came_are_counted(void **state)
 {
     (void)state;
     struct tt_lane *lane = &made_a;
@@ -135,9 +135,23 @@ static void a_worker_that_never_came_has_a_line(void **state)
     tt_account(&r, &lane, 1, 3, 0, 4000);
     tt_trace_end(&r, &lane, 1, 0, 4000);
     tutti_trace_draw(text, sizeof text, 40);
-    assert_non_null(strstr(text, "caller   |#######################| 100 %\n"));
-    assert_non_null(strstr(text, "worker  2|                       |   0 %\n"));
-    assert_null(strstr(text, "worker  3"));
+    assert_ptr_equal(
+        text, strstr(text, "caller   |#######################| 100 %\n     "));
+    assert_non_null(strstr(text, " 2 of 3 workers were not called\n"));
+}
+
+/* A loop too short for any event still has its caller's line. */
+static void an_empty_loop_is_drawn(void **state)
+{
+    (void)state;
+    tutti_report r = TUTTI_REPORT_INIT;
+    tt_account(&r, NULL, 0, 1, 10, 10);
+    tt_trace_end(&r, NULL, 0, 10, 10);
+    tutti_trace_draw(text, sizeof text, 40);
+    assert_ptr_equal(
+        text, strstr(text, "caller   |                       |   0 %\n     "));
+    assert_null(strstr(text, "not called"));
+    assert_null(strstr(text, "nan"));
 }
 
 int main(void)
@@ -148,7 +162,8 @@ int main(void)
         cmocka_unit_test(every_width_fits),
         cmocka_unit_test_setup(short_buffers_are_cut, plain),
         cmocka_unit_test_setup(merged_ranges_are_counted, plain),
-        cmocka_unit_test_setup(a_worker_that_never_came_has_a_line, plain),
+        cmocka_unit_test_setup(workers_that_never_came_are_counted, plain),
+        cmocka_unit_test_setup(an_empty_loop_is_drawn, plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
