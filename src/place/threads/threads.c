@@ -10,7 +10,7 @@
 
 /* Seconds to wake a parked member and one that spins, as its inviter pays
  * them, and to claim a range; measured, see docs/places.md. */
-#define WAKE_PARKED 7e-6
+#define WAKE_PARKED 10e-6
 #define WAKE_AWAKE 0.3e-6
 #define CLAIM 0.1e-6
 
