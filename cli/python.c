@@ -115,9 +115,11 @@ bool cli_python_find(struct cli_python *out)
     if (length > 0) {
         folder[length] = 0;
         cut_name(folder);
-        if (take(out, folder, "../.venv/bin/python", beside) ||
-            take(out, folder, "python", beside) ||
+        if (take(out, folder, "python", beside) ||
             take(out, folder, "python3", beside))
+            return true;
+        cut_name(folder);
+        if (take(out, folder, ".venv/bin/python", beside))
             return true;
     }
     const char *venv = getenv("VIRTUAL_ENV");

@@ -3,7 +3,6 @@
 `tutti map` runs this for Python functions; it takes the same options.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -22,61 +21,103 @@ class Refusal(Exception):
     """What was asked cannot be done; the sentence says why."""
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise Refusal(message)
-
-
-def parse_range(text):
+def parse_range(name, text):
     fields = re.fullmatch(r"([+-]?\d+)(?::([+-]?\d+))?(?::([+-]?\d+))?", text)
     numbers = [int(field) for field in fields.groups() if field] if fields else []
     if len(numbers) == 1:
         numbers.insert(0, 0)
-    if not numbers or numbers[2:] == [0] or not range(*numbers):
-        raise argparse.ArgumentTypeError(
-            "%s: expected [FIRST:]LAST[:STEP], at least one number" % text
-        )
-    return range(*numbers)
+    if numbers and numbers[2:] != [0] and range(*numbers):
+        return range(*numbers)
+    raise Refusal(
+        "%s %s: expected [FIRST:]LAST[:STEP], at least one number" % (name, text)
+    )
 
 
-def parse_count(text):
-    if not text.isdigit() or not 1 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(
-            "%s: expected a whole number from 1 to 1024" % text
-        )
-    return int(text)
+def parse_count(name, text):
+    if re.fullmatch(r"\+?\d+", text) and 1 <= int(text) <= 1024:
+        return int(text)
+    raise Refusal(
+        "%s %s: expected a whole number from 1 to 1024" % (name, text)
+    )
 
 
-def parse_seconds(text):
+def parse_seconds(name, text):
     with contextlib.suppress(ValueError):
         if 0 < float(text) < float("inf"):
             return float(text)
-    raise argparse.ArgumentTypeError("%s: expected seconds above 0" % text)
+    raise Refusal(
+        "%s %s: expected seconds above 0, such as 30 or 0.5" % (name, text)
+    )
 
 
-def make_parser():
-    parser = Parser(
-        prog="python -m tutti map",
-        allow_abbrev=False,
-        description="Maps a Python function over numbers, an array or lines. "
-        "The command `tutti map` does the same, and C functions.",
-    )
-    add = parser.add_argument
-    add("function", metavar="FILE.py:NAME")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument(
-        "--range", type=parse_range, metavar="[FIRST:]LAST[:STEP]"
-    )
-    source.add_argument("--over", metavar="FILE")
-    add("-o", "--output", metavar="FILE")
-    add("--on", metavar="PLACE", default="auto")
-    add("--workers", type=parse_count, metavar="N")
-    add("--task-timeout", type=parse_seconds, metavar="SECONDS")
-    add("--errors", choices=("raise", "return"), default="raise")
-    add("--progress", action="store_true")
-    add("--explain", action="store_true")
-    add("--trace", metavar="FILE")
-    return parser
+def parse_errors(name, text):
+    if text in ("raise", "return"):
+        return text
+    raise Refusal("%s %s: expected raise|return" % (name, text))
+
+
+def parse_word(name, text):
+    return text
+
+
+# An option and what reads its value; None: it has none.
+OPTIONS = {
+    "--range": parse_range,
+    "--over": parse_word,
+    "--output": parse_word,
+    "--on": parse_word,
+    "--workers": parse_count,
+    "--task-timeout": parse_seconds,
+    "--errors": parse_errors,
+    "--progress": None,
+    "--explain": None,
+    "--trace": parse_word,
+}
+
+
+class Options:
+    """What was asked; each option is an attribute."""
+
+    def __init__(self, arguments):
+        self.function = self.range = self.over = self.output = None
+        self.on, self.errors = "auto", "raise"
+        self.workers = self.task_timeout = self.trace = None
+        self.progress = self.explain = False
+        left = iter(arguments)
+        for argument in left:
+            if argument == "--":
+                for word in left:
+                    self._operand(word)
+            elif argument[:1] == "-" and argument != "-":
+                self._option(argument, left)
+            else:
+                self._operand(argument)
+        if self.function is None:
+            raise Refusal("the function is missing: expected FILE.py:NAME")
+        if self.over is not None and self.range is not None:
+            raise Refusal("--range and --over: give one of them")
+
+    def _operand(self, word):
+        if self.function is not None:
+            raise Refusal("unexpected argument '%s'" % word)
+        self.function = word
+
+    def _option(self, argument, left):
+        name, equals, value = argument.partition("=")
+        if argument[:2] == "-o":
+            name, value = "--output", argument[2:]
+            equals = value
+        if name not in OPTIONS or (equals and OPTIONS[name] is None):
+            raise Refusal("unknown option %s" % argument)
+        attribute = name[2:].replace("-", "_")
+        if OPTIONS[name] is None:
+            setattr(self, attribute, True)
+            return
+        if not equals:
+            value = next(left, None)
+        if not value:
+            raise Refusal("%s: its value is missing" % name)
+        setattr(self, attribute, OPTIONS[name](name, value))
 
 
 # The function and what it is mapped over.
@@ -358,11 +399,11 @@ def run_map(options, function, items):
         if failure_of(error):
             say_failure(error, "")
             return None, FAILED
-        if isinstance(error, (tutti.Error, tutti.WorkerLostError)):
-            say(str(error))
+        if isinstance(error, tutti.Error) and type(error) is not tutti.Error:
+            say(error)
             return None, FAILED
-        if isinstance(error, (ValueError, TypeError, OSError, MemoryError)):
-            raise Refusal(str(error))
+        if isinstance(error, (tutti.Error, ValueError, OSError, MemoryError)):
+            raise Refusal(error)
         raise
 
 
@@ -382,7 +423,7 @@ def tell(options):
 def command(arguments):
     if arguments[:1] != ["map"]:
         raise Refusal("expected python -m tutti map FILE.py:NAME ...")
-    options = make_parser().parse_args(arguments[1:])
+    options = Options(arguments[1:])
     if (options.output or "").endswith(".npy"):
         need_numpy(options.output)
     function = load_function(options.function)
