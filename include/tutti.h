@@ -22,6 +22,7 @@
 #ifndef TUTTI_H
 #define TUTTI_H
 
+#include <tutti/info.h>
 #include <tutti/job.h>
 #include <tutti/kernel.h>
 #include <tutti/loop.h>

@@ -47,7 +47,7 @@ static bool read_trace(struct tt_settings *s, const char *text)
 }
 
 /* XDG Base Directory: a relative XDG_CACHE_HOME counts as unset. */
-static void default_cache(char *out, size_t size)
+static void find_cache(char *out, size_t size)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     int length = 0;
@@ -57,18 +57,6 @@ static void default_cache(char *out, size_t size)
         length = snprintf(out, size, "%s/.cache/tutti", home);
     if (length <= 0 || (size_t)length >= size)
         out[0] = 0;
-}
-
-static bool read_cache(struct tt_settings *s, const char *text)
-{
-    if (!text) {
-        default_cache(s->cache, sizeof s->cache);
-        return true;
-    }
-    if (text[0] != '/' || strlen(text) >= sizeof s->cache)
-        return false;
-    strcpy(s->cache, text);
-    return true;
 }
 
 static void show_on(const struct tt_settings *s, char *out, size_t size)
@@ -89,11 +77,6 @@ static void show_trace(const struct tt_settings *s, char *out, size_t size)
     snprintf(out, size, "%s", s->trace ? "on" : "off");
 }
 
-static void show_cache(const struct tt_settings *s, char *out, size_t size)
-{
-    snprintf(out, size, "%s", s->cache[0] ? s->cache : "none");
-}
-
 static const struct {
     const char *name, *fallback, *help, *expected;
     bool (*read)(struct tt_settings *s, const char *text);
@@ -105,9 +88,6 @@ static const struct {
      "a whole number from 1 to 1024", read_workers, show_workers},
     {"TUTTI_TRACE", "on", "record what each worker does: on or off",
      "on or off", read_trace, show_trace},
-    {"TUTTI_CACHE", "$XDG_CACHE_HOME/tutti",
-     "folder of compiled kernels and measured constants",
-     "an absolute path below 1000 bytes", read_cache, show_cache},
 };
 
 #define SETTINGS (sizeof table / sizeof *table)
@@ -138,6 +118,7 @@ static void parse(void)
 {
     store.error[0] = 0;
     read_grant(&store.now);
+    find_cache(store.now.cache, sizeof store.now.cache);
     for (size_t i = 0; i < SETTINGS; i++) {
         const char *text = getenv(table[i].name);
         bool good = table[i].read(&store.now, text);

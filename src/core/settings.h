@@ -15,7 +15,7 @@ struct tt_settings {
     char on[64];      /* TUTTI_ON: place for loops that name none; "auto" */
     unsigned workers; /* TUTTI_WORKERS: cap on running threads; 0: none */
     bool trace;       /* TUTTI_TRACE */
-    char cache[TT_CACHE_SIZE]; /* TUTTI_CACHE: a folder; empty: none */
+    char cache[TT_CACHE_SIZE]; /* $XDG_CACHE_HOME/tutti; empty: no home */
     unsigned granted;          /* CPUs, by the batch scheduler; 0: unknown */
     const char *granted_by;    /* the variable that said so */
 };
@@ -23,8 +23,8 @@ struct tt_settings {
 /* A line of the table, for `tutti info` and the docs. */
 struct tt_setting {
     const char *name, *fallback, *help;
-    char value[TT_CACHE_SIZE]; /* in force */
-    bool given;                /* by the environment, and accepted */
+    char value[64]; /* in force */
+    bool given;     /* by the environment, and accepted */
 };
 
 /* The settings in force; what the environment has wrong is at its default.
