@@ -1,7 +1,11 @@
+#define _GNU_SOURCE
 #include "sched/board.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -24,9 +28,11 @@
 #define WORTH_WAKING 3.0
 #define WORTH_OPENING 2.0
 
-/* A caller that used less than this share of a CPU since the last look waits
- * (sleeps, reads): such tasks want more workers than CPUs. */
+/* A caller that used less than this share of a CPU for a while, and sleeps
+ * when it is looked at, waits (for a disk, a server): such tasks want more
+ * workers than CPUs. */
 #define WAITS_SHARE 0.2
+#define WAITS_NS 1000000u
 #define WAITERS_MOST 32
 
 static struct {
@@ -152,15 +158,32 @@ static double per_task_of(struct tutti_run *run, uint64_t now)
     return lasted / (double)(done ? done : 1);
 }
 
+/* Whether a thread sleeps, rather than that others have its CPU. */
+static bool sleeps(pid_t thread)
+{
+    char path[48], text[128];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    text[size > 0 ? size : 0] = '\0';
+    char *state = strstr(text, ") "); /* the name is at most 15 long */
+    return state && (state[2] == 'S' || state[2] == 'D');
+}
+
 static bool waits(struct tutti_run *run, uint64_t now)
 {
-    uint64_t cpu = tt_clock_of(run->clock);
-    bool known = run->looked != 0;
-    double used = (double)(cpu - run->cpu);
-    double lasted = (double)(now - run->looked);
+    uint64_t lasted = now - run->looked;
+    if (run->looked && lasted < WAITS_NS)
+        return run->waits;
+    uint64_t cpu = tt_clock_of(run->clock), used = cpu - run->cpu;
+    bool still = run->looked && run->caller &&
+                 (double)used < WAITS_SHARE * (double)lasted;
     run->cpu = cpu;
     run->looked = now;
-    return known && run->caller && used < WAITS_SHARE * lasted;
+    return still && sleeps(run->thread);
 }
 
 /* Looks at a run; the board is locked, so its owner has not ended it. */
@@ -247,6 +270,7 @@ static void after_fork(void)
 void tt_board_add(struct tutti_run *run)
 {
     pthread_getcpuclockid(pthread_self(), &run->clock);
+    run->thread = gettid();
     run->looked = 0;
     run->look =
         run->began + (run->width < 2 ? HEARTBEAT_ALONE_NS : HEARTBEAT_NS);
