@@ -54,9 +54,10 @@ struct tutti_run {
     double gain, cost;         /* seconds, of that decision */
     unsigned invited;
     unsigned counted; /* threads of it in the budget of the process tree */
-    clockid_t clock;  /* the caller's CPU clock, */
-    uint64_t cpu;     /* its time */
-    uint64_t looked;  /* when the helper looked last; 0: not yet */
+    pid_t thread;     /* the caller's, */
+    clockid_t clock;  /* its CPU clock, */
+    uint64_t cpu;     /* and its time when */
+    uint64_t looked;  /* it was looked at last; 0: not yet */
     bool waits;       /* its tasks wait more than they compute */
 
     /* The caller's own. */
