@@ -124,6 +124,16 @@ static void every_reason_has_a_sentence(void **state)
     }
 }
 
+static void overlapping_lanes_are_told(void **state)
+{
+    (void)state;
+    tutti_report r = example();
+    r.unknown = -0.0026;
+    tutti_report_text(&r, text, sizeof text);
+    assert_non_null(
+        strstr(text, "       unknown   -1.0 %  -2.60 ms  not explained\n"));
+}
+
 static void bad_reports_are_empty(void **state)
 {
     (void)state;
@@ -172,6 +182,7 @@ int main(void)
         cmocka_unit_test(the_caller_alone),
         cmocka_unit_test(unfinished_and_empty_loops),
         cmocka_unit_test(every_reason_has_a_sentence),
+        cmocka_unit_test(overlapping_lanes_are_told),
         cmocka_unit_test(bad_reports_are_empty),
         cmocka_unit_test(short_buffers_are_cut),
         cmocka_unit_test(explain_tells_the_last_loop),
