@@ -57,7 +57,7 @@ typedef struct tutti_options {
     tutti_report *report; /**< [out] filled at the end; may be NULL */
 } tutti_options;
 
-#define TUTTI_OPTIONS_INIT {.size = sizeof(tutti_options)}
+#define TUTTI_OPTIONS_INIT TUTTI_INIT(tutti_options)
 
 /** Runs a loop: starts in the caller and spreads when that pays (on "auto"),
  * or runs in the place asked for.

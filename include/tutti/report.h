@@ -47,7 +47,7 @@ typedef struct tutti_report {
     tutti_reason reason; /**< the decision */
 } tutti_report;
 
-#define TUTTI_REPORT_INIT {.size = sizeof(tutti_report)}
+#define TUTTI_REPORT_INIT TUTTI_INIT(tutti_report)
 
 /** Writes the explanation of this thread's last loop: place, decision with
  * its numbers, where the time went, a few lines of text.

@@ -24,6 +24,19 @@ typedef enum tutti_status {
 #define TUTTI_MUST_CHECK
 #endif
 
+/* A structure's own size, all else zero; C++17 has no designators. */
+#ifdef __cplusplus
+#define TUTTI_INIT(type) \
+    { \
+        sizeof(type) \
+    }
+#else
+#define TUTTI_INIT(type) \
+    { \
+        .size = sizeof(type) \
+    }
+#endif
+
 /** The short name of a status, such as "task failed".
  *
  * status: any value, also one that is not in the enum.
