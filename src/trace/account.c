@@ -1,5 +1,11 @@
 #include "trace/account.h"
 
+/* Signed: what is left may be below 0. */
+static double seconds(uint64_t ns)
+{
+    return 1e-9 * (double)(int64_t)ns;
+}
+
 /* Closes one lane and adds it to the totals; the time before it was started
  * is idle. */
 static void add_lane(struct tt_lane *lane, tutti_report *report,
@@ -34,14 +40,14 @@ void tt_account(tutti_report *report, struct tt_lane *const *lanes,
     total[TT_IDLE] += (report->lanes - present) * wall;
     for (unsigned k = 0; k < TT_KINDS; k++)
         sum += total[k];
-    report->wall = 1e-9 * (double)wall;
-    report->user = 1e-9 * (double)total[TT_USER];
-    report->encode = 1e-9 * (double)total[TT_ENCODE];
-    report->claim = 1e-9 * (double)total[TT_CLAIM];
-    report->copy = 1e-9 * (double)total[TT_COPY];
-    report->wait = 1e-9 * (double)total[TT_WAIT];
-    report->startup = 1e-9 * (double)total[TT_STARTUP];
-    report->idle = 1e-9 * (double)total[TT_IDLE];
-    report->unknown = 1e-9 * (double)(int64_t)(report->lanes * wall - sum);
+    report->wall = seconds(wall);
+    report->user = seconds(total[TT_USER]);
+    report->encode = seconds(total[TT_ENCODE]);
+    report->claim = seconds(total[TT_CLAIM]);
+    report->copy = seconds(total[TT_COPY]);
+    report->wait = seconds(total[TT_WAIT]);
+    report->startup = seconds(total[TT_STARTUP]);
+    report->idle = seconds(total[TT_IDLE]);
+    report->unknown = seconds(report->lanes * wall - sum);
     report->task = report->done ? report->user / (double)report->done : 0;
 }
