@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <tutti/version.h>
 
@@ -147,7 +148,7 @@ static tutti_status compile(const struct job *job, const char *folder)
     tutti_status status = tt_file_write(source, job->text, job->size);
     if (status == TUTTI_OK)
         status = tt_compiler_run(outcome, words, folder, COMPILE_SECONDS);
-    if (status == TUTTI_OK && !outcome->done)
+    if (status == TUTTI_OK && (!outcome->done || access(object, R_OK) != 0))
         status = explain(job, outcome);
     free(outcome);
     return status;

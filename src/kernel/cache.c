@@ -169,8 +169,7 @@ tutti_status tt_cache_keep(const struct tt_cache *cache, const char *key,
     size_t size = 0;
     snprintf(from, sizeof from, "%s/kernel.so", folder);
     if (!tt_file_hash(from, hex))
-        return tt_fail(TUTTI_ESYS, "the C compiler ended well but wrote no %s",
-                       from);
+        return tt_fail(TUTTI_ESYS, "cannot read %s: %s", from, strerror(errno));
     snprintf(path, PATH_MAX, "%s/%s.so", cache->folder, hex);
     tutti_status status = move(from, path);
     if (status == TUTTI_OK)

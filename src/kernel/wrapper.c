@@ -70,7 +70,7 @@ static void put_entry(FILE *to, const struct tt_signature *s)
             s->name, s->name);
     put_type(to, s);
     fprintf(to,
-            "), \"the compiler does not see it as '%s'\");\n"
+            "), \"it is not %s: a macro or another definition hides it\");\n"
             "__attribute__((visibility(\"default\")))\n"
             "void " TT_WRAPPER_ENTRY "(void (*tt_f)(void),\n"
             "    __SIZE_TYPE__ tt_n, const void *tt_items,\n"
