@@ -200,7 +200,7 @@ static void unwritable(void **state)
 static void full_disk(void **state)
 {
     (void)state;
-    char folder[40], path[80];
+    char folder[40], path[80] = "";
     snprintf(folder, sizeof folder, "%s/full", base);
     assert_int_equal(mkdir(folder, 0700), 0);
     if (mount("none", folder, "tmpfs", 0, "size=4k") != 0) {
