@@ -190,7 +190,7 @@ static void threads(void **state)
 static void killed(void **state)
 {
     (void)state;
-    enum { CHILDREN = 6, KILLS = 200 };
+    enum { CHILDREN = 6, KILLS = 100 };
     pid_t child[CHILDREN] = {0};
     stop = false;
     srand(1);
