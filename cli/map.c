@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tutti/kernel.h>
@@ -117,15 +116,6 @@ static int check_input(struct cli_map *map)
     return map->over ? cli_input_check(map->over) : CLI_OK;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    char *left = realpath(a, NULL), *right = realpath(b, NULL);
-    bool same = !strcmp(a, b) || (left && right && !strcmp(left, right));
-    free(left);
-    free(right);
-    return same;
-}
-
 /* A link to a file that standard output was sent to is no file to replace. */
 static bool is_stdout(const char *name)
 {
@@ -143,7 +133,7 @@ static int check_outputs(struct cli_map *map)
     if (!status && map->trace)
         status = cli_output_check(map->trace, beside);
     if (!status && map->trace && map->output &&
-        same_file(map->trace, map->output))
+        cli_output_same(map->trace, map->output))
         return cli_fail("--trace %s is the output, too: give another name",
                         map->trace);
     return status;

@@ -76,15 +76,28 @@ int cli_output_check(const char *name, const char *beside)
     return S_ISREG(st.st_mode) ? check_folder(name) : CLI_OK;
 }
 
-/* The file that rename() will make: where links lead. */
-static int find_target(struct cli_output *out)
+/* Where links lead, of a file that may not be there yet; NULL: nowhere. */
+static char *resolve(const char *name)
 {
-    out->target = realpath(out->name, NULL);
-    if (!out->target && errno == ENOENT)
-        out->target = strdup(out->name);
-    if (!out->target)
-        return cli_fail("%s: %s", out->name, strerror(errno));
-    return CLI_OK;
+    char *path = realpath(name, NULL), *copy = strdup(name);
+    char *folder = folder_of(name);
+    char *real = folder ? realpath(folder, NULL) : NULL;
+    if (!path && copy && real &&
+        asprintf(&path, "%s/%s", real, basename(copy)) < 0)
+        path = NULL;
+    free(real);
+    free(folder);
+    free(copy);
+    return path;
+}
+
+bool cli_output_same(const char *a, const char *b)
+{
+    char *left = resolve(a), *right = resolve(b);
+    bool same = left && right && !strcmp(left, right);
+    free(left);
+    free(right);
+    return same;
 }
 
 /* The temporary file beside the target, with the target's mode. */
@@ -127,8 +140,10 @@ int cli_output_open(struct cli_output *out, const char *name)
         return status;
     out->format = format_of(name);
     if (stat(name, &st) || S_ISREG(st.st_mode)) {
-        status = find_target(out);
-        return status ? status : make_part(out);
+        out->target = resolve(name);
+        if (!out->target)
+            return cli_fail("%s: %s", name, strerror(errno));
+        return make_part(out);
     }
     out->fd = open(name, O_WRONLY | O_CLOEXEC);
     if (out->fd < 0)

@@ -31,6 +31,9 @@ int cli_output_open(struct cli_output *out, const char *name);
  * `beside` (NULL: none). Makes nothing. 0, or CLI_USAGE. */
 int cli_output_check(const char *name, const char *beside);
 
+/* Whether two names lead to one file, which may not be there yet. */
+bool cli_output_same(const char *a, const char *b);
+
 /* Makes room for results of that shape: out->results. */
 int cli_output_reserve(struct cli_output *out, const struct cli_npy *shape);
 
