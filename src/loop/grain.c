@@ -12,6 +12,9 @@
 /* Ranges within this share of what is left, a worker: no one is late. */
 #define TAIL 4
 
+/* Long ranges are whole blocks, for bodies that vectorise across tasks. */
+#define BLOCK 128
+
 void tt_grain_learn(struct tt_grain *grain, size_t tasks, uint64_t ns)
 {
     if (tasks == 0)
@@ -36,5 +39,7 @@ size_t tt_grain_next(struct tt_grain *grain, size_t left, unsigned workers)
         tasks = fmin(tasks, fmax(tail, least));
     }
     grain->next = tasks > 1 ? (size_t)tasks : 1;
+    if (grain->next >= 2 * BLOCK)
+        grain->next -= grain->next % BLOCK;
     return grain->next;
 }

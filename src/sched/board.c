@@ -35,6 +35,8 @@
 #define WAITS_NS 1000000u
 #define WAITERS_MOST 32
 
+#define UNSEEN_MOST 1000
+
 static struct {
     pthread_mutex_t lock; /* guards all */
     struct tutti_run *runs;
@@ -120,10 +122,9 @@ static unsigned wanted(struct tutti_run *run, unsigned width, uint32_t units)
     return width - have < units ? width - have : units;
 }
 
-static void decide(struct tutti_run *run, double per_task, unsigned more,
+static void decide(struct tutti_run *run, double rest, unsigned more,
                    uint64_t now)
 {
-    double rest = per_task * (double)tt_run_left(run);
     if (more && pays(run, rest, run->invited + run->caller, more))
         ask(run, more, now);
 }
@@ -145,17 +146,21 @@ void tt_board_invite(struct tutti_run *run)
 void tt_board_decide(struct tutti_run *run, double per_task)
 {
     if (per_task > 0)
-        decide(run, per_task, wanted_first(run), run->began);
+        decide(run, per_task * (double)run->loop.n, wanted_first(run),
+               run->began);
 }
 
-/* Nanoseconds a task takes, as far as the loop came; a task that has not
- * finished yet takes at least as long as it has lasted. */
-static double per_task_of(struct tutti_run *run, uint64_t now)
+/* Nanoseconds that what is left takes, as far as the loop came. As long as no
+ * task has finished, each is taken to last as long as the first has lasted, but
+ * of not more than some of them: the first may be slow for being the first. */
+static double rest_of(struct tutti_run *run, uint64_t now)
 {
     size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
-    double lasted = (double)(now - run->began) *
-                    (run->invited ? run->invited + run->caller : 1);
-    return lasted / (double)(done ? done : 1);
+    double left = (double)tt_run_left(run), lasted = (double)(now - run->began);
+    if (done == 0)
+        return lasted * (left < UNSEEN_MOST ? left : UNSEEN_MOST);
+    return lasted * (run->invited ? run->invited + run->caller : 1) /
+           (double)done * left;
 }
 
 /* Whether a thread sleeps, rather than that others have its CPU. */
@@ -197,7 +202,7 @@ static void look(struct tutti_run *run, uint64_t now)
         run->waits = waits(run, now);
         if (run->waits && run->width < WAITERS_MOST && !run->options.workers)
             run->width = WAITERS_MOST;
-        decide(run, per_task_of(run, now), wanted(run, run->width, units), now);
+        decide(run, rest_of(run, now), wanted(run, run->width, units), now);
     }
     uint64_t pause = (now - run->began) / 2;
     if (pause < HEARTBEAT_NS)
