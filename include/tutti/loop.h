@@ -69,7 +69,7 @@ typedef struct tutti_options {
  *       lowest failing index is in the detail; tasks below it have run),
  *       TUTTI_ELOST, TUTTI_ETIME, TUTTI_ECANCEL (a progress callback's).
  * Threads: any, also from inside a body (nested loops share the workers).
- * Cost: about 0.2 us when the caller does it all; workers are woken only
+ * Cost: about 1 us when the caller does it all; workers are woken only
  *       when the measured rest of the loop pays for it.
  * Source: heartbeat scheduling (Acar et al., PLDI 2018), lazy splitting
  *       (Tzannes et al., PPoPP 2010).

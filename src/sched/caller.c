@@ -129,8 +129,10 @@ static const void *key_of(const tutti_loop *loop)
  * is known to pay, else the helper decides. */
 static void start(struct tutti_run *run)
 {
-    tt_board_measure(run);
     bool shared = run->loop.n > run->unit;
+    run->width = 1;
+    if (shared || !run->automatic)
+        tt_board_measure(run);
     if (!run->automatic)
         tt_board_invite(run);
     else if (shared)
