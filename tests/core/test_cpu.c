@@ -262,17 +262,25 @@ static void taskset(void **state)
     assert_int_equal(count_of(command), 1);
 }
 
+/* A cgroup of version 1 for the test; false, with the reason, where none can
+ * be made. */
+static bool make_cgroup(char folder[64])
+{
+    snprintf(folder, 64, CPU "/tutti-test-%d", (int)getpid());
+    if (mkdir(folder, 0700) == 0)
+        return true;
+    print_message("skipped: no cgroup v1 cpu hierarchy that can be written "
+                  "(%s)\n",
+                  strerror(errno));
+    return false;
+}
+
 static void real_quota(void **state)
 {
     (void)state;
     char folder[64], command[512];
-    snprintf(folder, sizeof folder, CPU "/tutti-test-%d", (int)getpid());
-    if (mkdir(folder, 0700) != 0) {
-        print_message("skipped: no cgroup v1 cpu hierarchy that can be "
-                      "written (%s)\n",
-                      strerror(errno));
+    if (!make_cgroup(folder))
         skip();
-    }
     snprintf(command, sizeof command,
              "mkdir %s/in; echo 100000 >%s/cpu.cfs_quota_us; "
              "echo $$ >%s/in/cgroup.procs; exec",
@@ -282,6 +290,51 @@ static void real_quota(void **state)
     rmdir(command);
     rmdir(folder);
     assert_int_equal(count, 1);
+}
+
+static bool write_number(const char *folder, const char *name, long number)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    if (!file)
+        return false;
+    bool good = fprintf(file, "%ld\n", number) > 0;
+    return fclose(file) == 0 && good;
+}
+
+/* Waits, up to 10 s, for the budget to become `count`. */
+static bool becomes(unsigned count)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (tt_cpu_budget() == count)
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+/* The budget of a running process follows its cgroup and the quota there. */
+static void quota_changes(void **state)
+{
+    (void)state;
+    char folder[64];
+    unsigned before = tt_cpu_budget();
+    if (!make_cgroup(folder))
+        skip();
+    bool set = write_number(folder, "cpu.cfs_quota_us", 100000);
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool followed =
+            write_number(folder, "cgroup.procs", getpid()) && becomes(1) &&
+            write_number(folder, "cpu.cfs_quota_us", -1) && becomes(before);
+        _exit(!followed);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    rmdir(folder);
+    assert_true(set);
+    assert_int_equal(status, 0);
 }
 
 static void cost(void **state)
@@ -314,6 +367,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(affinity, clear_tree),
         cmocka_unit_test_setup(taskset, clear_tree),
         cmocka_unit_test_setup(real_quota, clear_tree),
+        cmocka_unit_test_setup(quota_changes, clear_tree),
         cmocka_unit_test_setup(cost, clear_tree),
     };
     if (!mkdtemp(root))
