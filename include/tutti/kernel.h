@@ -53,9 +53,13 @@ const char *tutti_type_name(tutti_type type);
 /** Finds a function and makes it callable.
  *
  * out:  [out] written only on success.
- * text: `FILE.c:NAME` (the signature is read from the source, which is
- *       compiled into the cache unless it is there already) or `LIB.so:NAME`.
- * signature: for LIB.so, its C signature; else NULL.
+ * text: `FILE.c:NAME` or `LIB.so:NAME`. The signature of NAME is read from
+ *       the source, whose text is compiled as it is, by $CC, cc, gcc or clang,
+ *       with -O3 -march=native and the arithmetic of plain C (no fast-math, no
+ *       contraction), unless $XDG_CACHE_HOME/tutti/kernels has it already.
+ *       LIB.so is looked up here, then as dlopen() does.
+ * signature: for LIB.so, its C signature ("double f(double x)"), which must be
+ *       true: nothing can check it; else NULL.
  * Errors: TUTTI_EARG (no such file or function, a signature that is not
  *       accepted, the compiler's own message with the user's line numbers),
  *       TUTTI_ESYS (no compiler, cache not writable, dlopen), TUTTI_EMEM.
@@ -83,12 +87,14 @@ void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info);
 /** Maps a kernel over an array.
  *
  * results: [out] n x results_width values of the kernel's result type,
- *       C-contiguous. results_width is 1 but for TUTTI_FORM_ROWS.
+ *       C-contiguous, apart from items. results_width is 1 but for
+ *       TUTTI_FORM_ROWS.
  * items:  n x width values of its item type, C-contiguous; width is 1 for
  *       TUTTI_FORM_SCALAR and TUTTI_FORM_BLOCK.
- * Errors: TUTTI_EARG (a width that the form does not have), and
- *       tutti_loop_run()'s.
- * Threads: any.  Cost: that of a C loop over the function.
+ * Errors: TUTTI_EARG (a width that the form does not have, NULL for an array
+ *       that is not empty), and tutti_loop_run()'s.
+ * Threads: any.  Cost: that of a C loop over the function; the block form is
+ *       called once a range.
  */
 TUTTI_MUST_CHECK tutti_status tutti_kernel_map(
     tutti_kernel *kernel, void *results, size_t results_width,
@@ -100,7 +106,8 @@ TUTTI_MUST_CHECK tutti_status tutti_kernel_map(
  * results: [out] n values.
  * Errors: TUTTI_EARG (a row form; a value that the item type cannot hold
  *       exactly), and tutti_loop_run()'s.
- * Threads: any.  Cost: as tutti_kernel_map().
+ * Threads: any.  Cost: as tutti_kernel_map(); the block form gets at most 512
+ *       values a call.
  */
 TUTTI_MUST_CHECK tutti_status
 tutti_kernel_map_range(tutti_kernel *kernel, void *results, int64_t first,

@@ -88,19 +88,24 @@ static void add_text(struct tt_sha256 *hash, const char *text)
 #if defined(__x86_64__)
 static void add_cpu(struct tt_sha256 *hash)
 {
-    /* Model, features and brand. Leaf 1's ebx is left out: it holds the
-     * number of the CPU that this thread happens to be on. */
-    static const unsigned leaves[] = {
-        0, 1, 7, 0xd, 0x80000001, 0x80000002, 0x80000003, 0x80000004};
-    unsigned a, b, c, d, low = 0, high = 0;
-    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
-        if (!__get_cpuid_count(leaves[i], leaves[i] == 0xd, &a, &b, &c, &d))
+    /* Family, model and features; the last are what the system lets programs
+     * use. What is masked tells which CPU this thread happens to be on. */
+    static const struct {
+        unsigned leaf, mask;
+    } rows[] = {{0, ~0u}, {1, 0}, {7, ~0u}, {0x80000001, ~0u}};
+    unsigned most = __get_cpuid_max(0, NULL);
+    unsigned extended = __get_cpuid_max(0x80000000, NULL);
+    unsigned a, b, c, d;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].leaf > (rows[i].leaf >> 31 ? extended : most))
             continue;
-        if (leaves[i] == 1 && (c & bit_OSXSAVE))
-            __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-        unsigned words[] = {
-            a, leaves[i] == 1 || leaves[i] == 0xd ? 0 : b, c, d, low, high};
+        __cpuid_count(rows[i].leaf, 0, a, b, c, d);
+        unsigned words[] = {a, b & rows[i].mask, c, d};
         tt_sha256_add(hash, words, sizeof words);
+        if (rows[i].leaf != 1 || !(c & bit_OSXSAVE))
+            continue;
+        __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+        tt_sha256_add(hash, &a, sizeof a);
     }
 }
 #else

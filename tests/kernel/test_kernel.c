@@ -369,15 +369,22 @@ static double value_of(tutti_type type, const void *at)
                                : *(const int32_t *)at;
 }
 
+static void write_signature(char *to, size_t room, tutti_form form,
+                            const char *name, const char *t, const char *u)
+{
+    if (form == TUTTI_FORM_SCALAR)
+        snprintf(to, room, "%s %s(%s)", u, name, t);
+    if (form == TUTTI_FORM_BLOCK)
+        snprintf(to, room, "void %s(size_t, const %s *, %s *)", name, t, u);
+    if (form == TUTTI_FORM_ROW)
+        snprintf(to, room, "%s %s(const %s *, int)", u, name, t);
+    if (form == TUTTI_FORM_ROWS)
+        snprintf(to, room, "void %s(const %s *, int, %s *)", name, t, u);
+}
+
 static void calls_one_native(tutti_form form, tutti_type item,
                              tutti_type result)
 {
-    static const char *const parts[] = {
-        "", "%s %c_%s_%s(%s)",
-        "void %2$c_%3$s_%4$s(size_t, const %5$s *, "
-        "%1$s *)",
-        "%s %c_%s_%s(const %s *, int)",
-        "void %2$c_%3$s_%4$s(const %5$s *, int, %1$s *)"};
     char where[300], signature[200];
     const char *t = c_types[item], *u = c_types[result];
     tutti_kernel *k;
@@ -388,7 +395,8 @@ static void calls_one_native(tutti_form form, tutti_type item,
     char letter = " sbrw"[form];
     snprintf(where, sizeof where, "%s:%c_%s_%s", scratch_path("lib.so"), letter,
              t, u);
-    snprintf(signature, sizeof signature, parts[form], u, letter, t, u, t);
+    write_signature(signature, sizeof signature, form, strchr(where, ':') + 1,
+                    t, u);
     if (tutti_kernel_open(&k, where, signature) != TUTTI_OK)
         fail_msg("%s", tutti_detail());
     for (size_t i = 0; i < 3 * width; i++)
