@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/constants.h"
 #include "core/status.h"
 #include "place/threads/team.h"
 
-/* Seconds to wake a parked member and one that spins, as its inviter pays
- * them, and to claim a range; measured, see docs/places.md. */
-#define WAKE_PARKED 10e-6
-#define WAKE_AWAKE 0.3e-6
+/* Seconds for the inviter when a member is awake; to claim a range. */
+#define AWAKE 0.3e-6
 #define CLAIM 0.1e-6
 
 static bool probe(char *reason, size_t size)
@@ -40,7 +39,7 @@ static void close_place(void *state)
 static void cost(void *state, tutti_place_cost *cost)
 {
     *cost = (tutti_place_cost){
-        .invite = tt_team_awake(state) ? WAKE_AWAKE : WAKE_PARKED,
+        .invite = tt_team_awake(state) ? AWAKE : tt_constant(TT_FUTEX_WAKE),
         .range = CLAIM,
     };
 }
