@@ -1,7 +1,7 @@
 /* tutti info: the machine, the budget, the places, the Python. */
 #include <stdbool.h>
 
-#include <tutti/loop.h>
+#include <tutti/info.h>
 #include <tutti/place.h>
 #include <tutti/version.h>
 
@@ -9,11 +9,16 @@
 #include "fail.h"
 #include "python.h"
 
+#define INFO_ROOM 4096 /* for tutti_info_text() */
+
 struct info {
-    bool help;
+    bool measure, help;
 };
 
 static const struct cli_option options[] = {
+    {"--measure", 0, CLI_FLAG, NULL,
+     "measure the machine's constants anew and keep them",
+     offsetof(struct info, measure), 0},
     {"--help", 'h', CLI_FLAG, NULL, "this text", offsetof(struct info, help),
      0},
     {NULL, 0, CLI_FLAG, NULL, NULL, 0, 0},
@@ -45,8 +50,12 @@ static int run_info(int argc, char **argv)
         return status;
     if (info.help)
         return cli_command_help(&cli_info_command, stdout), CLI_OK;
-    printf("%-10s  %s\n", "tutti", tutti_version());
-    printf("%-10s  %u\n", "workers", tutti_cpu_count());
+    tutti_status measured = info.measure ? tutti_info_measure() : TUTTI_OK;
+    if (measured)
+        return cli_fail_library(measured);
+    char text[INFO_ROOM];
+    tutti_info_text(text, sizeof text);
+    printf("%-10s  %s\n%s", "tutti", tutti_version(), text);
     print_places();
     print_python();
     return CLI_OK;

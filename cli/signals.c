@@ -90,6 +90,7 @@ void cli_signals_catch(void)
 {
     static const int ends[] = {SIGHUP,  SIGINT, SIGQUIT, SIGTERM, SIGABRT,
                                SIGSEGV, SIGBUS, SIGFPE,  SIGILL};
+    signal(SIGXFSZ, SIG_IGN); /* then write() tells it */
     struct sigaction old, new = {.sa_sigaction = handle};
     new.sa_flags = SA_SIGINFO;
     sigfillset(&new.sa_mask);

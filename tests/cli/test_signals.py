@@ -1,0 +1,144 @@
+"""Ctrl-C, other ends, a reader that goes away: nothing half-written."""
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+FILES = {"f.c", "g.py", "slow.c"}
+LONG = {"c": ("slow.c:slow", "--range", "100000"),
+        "python": ("g.py:nap", "--range", "2", "--on", "serial")}
+
+
+def wait_until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def started(tutti, process, language):
+    """Whether the map runs: its file is made; Python is in its sleep."""
+    if language == "c":
+        return any(name.startswith(".tutti.") for name in tutti.files())
+    with open("/proc/%d/wchan" % process.pid) as wchan:
+        return "nanosleep" in wchan.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM,
+                                    signal.SIGHUP])
+@pytest.mark.parametrize("language", ["c", "python"])
+def test_ended_by_a_signal(tutti, language, number):
+    (tutti.here / "y.npy").write_text("old")
+    process = tutti.start("map", *LONG[language], "-o", "y.npy")
+    wait_until(lambda: started(tutti, process, language))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (-number, b"", b"")
+    assert tutti.files() == FILES | {"y.npy"}
+    assert (tutti.here / "y.npy").read_text() == "old"
+
+
+def test_status_that_a_shell_sees(tutti):
+    script = (
+        "%s map slow.c:slow --range 100000 -o y.npy & sleep 1; "
+        "kill -INT $!; wait $!; echo $?" % tutti.program
+    )
+    # A shell's background commands ignore SIGINT unless it has job control.
+    out = subprocess.run(
+        ["bash", "-m", "-c", script], cwd=str(tutti.here),
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60,
+    ).stdout
+    assert out == b"130\n"
+    assert tutti.files() == FILES
+
+
+def test_ignored_signals_stay_ignored(tutti):
+    process = tutti.start(
+        "map", "slow.c:slow", "--range", "100", "--on", "serial", "-o", "y.npy",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    wait_until(lambda: started(tutti, process, "c"))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    process.communicate()
+    assert tutti.files() == FILES | {"y.npy"}
+
+
+@pytest.mark.parametrize("function", ["f.c:square", "g.py:square"])
+def test_reader_that_goes_away(tutti, function):
+    process = tutti.start("map", function, "--range", "200000")
+    assert process.stdout.readline() == b"0\n"
+    process.stdout.close()
+    assert process.wait(60) == -signal.SIGPIPE
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+CRASH = """
+#include <stdint.h>
+int64_t crash(int64_t x)
+{
+    volatile int64_t *p = (int64_t *)(x * 8);
+    return x ? *p : 0;
+}
+"""
+
+
+@pytest.mark.parametrize("on", ["serial", "threads:2"])
+def test_crash(tutti, on):
+    (tutti.here / "crash.c").write_text(CRASH)
+    status, out, err = tutti.run(
+        "map", "crash.c:crash", "--range", "1:100", "-o", "y.npy", "--on", on
+    )
+    assert (status, out) == (-signal.SIGSEGV, "")
+    assert err == (
+        "tutti: crash.c:crash crashed (a bad address or instruction); nothing "
+        "was written: run it under a debugger\n"
+    )
+    assert tutti.files() - {"core"} == FILES | {"crash.c"}
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64",
+                    reason="integers divide by zero to zero there")
+def test_division_by_zero(tutti):
+    status, out, err = tutti.run("map", "f.c:inverse", "--range", "3")
+    assert (status, out) == (-signal.SIGFPE, "")
+    assert err == (
+        "tutti: f.c:inverse divided an integer by zero (SIGFPE); nothing was "
+        "written: guard the division\n"
+    )
+
+
+def on_terminal(tutti, *words):
+    """What a run writes to a terminal's stderr, 80 columns wide."""
+    leader, terminal = pty.openpty()
+    process = tutti.start(*words, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    try:
+        while True:
+            shown += os.read(leader, 4096)
+    except OSError:
+        pass  # nobody has the terminal any more
+    os.close(leader)
+    assert process.communicate(timeout=60) == (b"", None)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("slow.c:slow", "--range", "20"), ("g.py:square", "--range", "20")],
+)
+def test_progress(tutti, words):
+    words = ("map", *words, "--progress", "-o", "y.txt")
+    assert tutti.run(*words) == (0, "", "")
+    shown = on_terminal(tutti, *words)
+    assert shown.endswith("\n")
+    last = shown.rstrip().split("\r")[-1]
+    assert "100 %" in last and "/s" in last
+    assert all(len(part) <= 84 for part in re.split("[\r\n]", shown))
