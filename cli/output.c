@@ -110,14 +110,13 @@ static int make_part(struct cli_output *out)
     free(folder);
     if (!out->part)
         return cli_fail("no memory for the name %s", out->name);
-    out->fd = mkostemp(out->part, O_CLOEXEC);
+    out->fd = cli_signals_make(out->part);
     if (out->fd < 0) {
         free(out->part);
         out->part = NULL;
         return cli_fail("%s: no file can be made beside it (%s): name another",
                         out->name, strerror(errno));
     }
-    cli_signals_remove(out->part);
     mode_t mask = umask(0);
     umask(mask);
     mode_t mode = stat(out->target, &st) ? 0666 & ~mask : st.st_mode & 0777;
@@ -301,7 +300,7 @@ int cli_output_commit(struct cli_output *out)
         return status;
     if (rename(out->part, out->target))
         return cli_fail("%s: %s", out->name, strerror(errno));
-    cli_signals_remove(NULL);
+    cli_signals_forget();
     free(out->part);
     out->part = NULL;
     return CLI_OK;
@@ -315,7 +314,7 @@ void cli_output_close(struct cli_output *out)
     }
     if (out->part)
         unlink(out->part);
-    cli_signals_remove(NULL);
+    cli_signals_forget();
     if (out->fd > STDERR_FILENO)
         close(out->fd);
     free(out->part);

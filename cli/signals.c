@@ -1,12 +1,15 @@
+#define _GNU_SOURCE
 #include "signals.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -99,13 +102,27 @@ void cli_signals_catch(void)
             sigaction(ends[i], &new, NULL);
 }
 
-void cli_signals_remove(const char *path)
+int cli_signals_make(char *name)
+{
+    sigset_t all, old;
+    if (strlen(name) >= sizeof doomed) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    /* No signal between the making and the noting. */
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &old);
+    int fd = mkostemp(name, O_CLOEXEC), error = errno;
+    strcpy(doomed, name);
+    armed = fd >= 0;
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    errno = error;
+    return fd;
+}
+
+void cli_signals_forget(void)
 {
     armed = 0;
-    if (!path || strlen(path) >= sizeof doomed)
-        return;
-    strcpy(doomed, path);
-    armed = 1;
 }
 
 void cli_signals_input(const void *start, size_t size, const char *name)

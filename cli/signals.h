@@ -10,8 +10,12 @@
  * more). */
 void cli_signals_catch(void);
 
-/* The file to remove when a signal comes; NULL: none. Copied. */
-void cli_signals_remove(const char *path);
+/* Makes a temporary file, as mkostemp(), which is removed when a signal comes;
+ * one at a time. -1 and errno where that fails. */
+int cli_signals_make(char *name);
+
+/* The temporary file is no more. */
+void cli_signals_forget(void);
 
 /* [start, start + size) is the file `name`, mapped: a bus error in there is
  * told as the file being cut off. The name must live as long. */

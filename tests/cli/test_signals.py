@@ -43,17 +43,18 @@ def test_ended_by_a_signal(tutti, language, number):
 
 
 def test_status_that_a_shell_sees(tutti):
-    script = (
-        "%s map slow.c:slow --range 100000 -o y.npy & sleep 1; "
-        "kill -INT $!; wait $!; echo $?" % tutti.program
+    (tutti.here / "run.sh").write_text(
+        "trap : INT\n%s map slow.c:slow --range 100000 -o y.npy\necho $?\n"
+        % tutti.program
     )
-    # A shell's background commands ignore SIGINT unless it has job control.
-    out = subprocess.run(
-        ["bash", "-m", "-c", script], cwd=str(tutti.here),
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60,
-    ).stdout
-    assert out == b"130\n"
-    assert tutti.files() == FILES
+    process = subprocess.Popen(
+        ["sh", "run.sh"], cwd=str(tutti.here), stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_until(lambda: started(tutti, process, "c"))
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == b"130\n"
+    assert tutti.files() == FILES | {"run.sh"}
 
 
 def test_ignored_signals_stay_ignored(tutti):
