@@ -22,7 +22,11 @@
 static const char *const flags[] = {
     "-std=gnu17",
     "-O3",
+#if defined(__aarch64__)
+    "-mcpu=native",
+#else
     "-march=native",
+#endif
     "-ffp-contract=off",
     "-fPIC",
     "-fvisibility=hidden",

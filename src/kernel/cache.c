@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/depend.h"
@@ -93,23 +94,6 @@ static bool make_folder(const char *folder)
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
-tutti_status tt_cache_begin(const struct tt_cache *cache,
-                            char folder[TT_BUILD_ROOM])
-{
-    struct stat s;
-    if (!make_folder(cache->folder) || stat(cache->folder, &s) != 0)
-        return unusable(cache->folder, strerror(errno));
-    if (!is_own(&s) && chmod(cache->folder, 0700) == 0 &&
-        stat(cache->folder, &s) != 0)
-        return unusable(cache->folder, strerror(errno));
-    if (!is_own(&s))
-        return unusable(cache->folder, "others can write there");
-    snprintf(folder, TT_BUILD_ROOM, "%s/build.XXXXXX", cache->folder);
-    if (mkdtemp(folder) == NULL)
-        return unusable(cache->folder, strerror(errno));
-    return TUTTI_OK;
-}
-
 void tt_cache_end(const char *folder)
 {
     char path[PATH_MAX];
@@ -122,6 +106,42 @@ void tt_cache_end(const char *folder)
         closedir(all);
     }
     rmdir(folder);
+}
+
+static void sweep(const struct tt_cache *cache)
+{
+    char path[PATH_MAX];
+    struct stat s;
+    DIR *all = opendir(cache->folder);
+    if (all == NULL)
+        return;
+    for (struct dirent *one; (one = readdir(all)) != NULL;) {
+        if (strncmp(one->d_name, "build.", 6) != 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", cache->folder, one->d_name);
+        if (lstat(path, &s) == 0 && S_ISDIR(s.st_mode) &&
+            s.st_mtime < time(NULL) - 3600)
+            tt_cache_end(path);
+    }
+    closedir(all);
+}
+
+tutti_status tt_cache_begin(const struct tt_cache *cache,
+                            char folder[TT_BUILD_ROOM])
+{
+    struct stat s;
+    if (!make_folder(cache->folder) || stat(cache->folder, &s) != 0)
+        return unusable(cache->folder, strerror(errno));
+    if (!is_own(&s) && chmod(cache->folder, 0700) == 0 &&
+        stat(cache->folder, &s) != 0)
+        return unusable(cache->folder, strerror(errno));
+    if (!is_own(&s))
+        return unusable(cache->folder, "others can write there");
+    sweep(cache);
+    snprintf(folder, TT_BUILD_ROOM, "%s/build.XXXXXX", cache->folder);
+    if (mkdtemp(folder) == NULL)
+        return unusable(cache->folder, strerror(errno));
+    return TUTTI_OK;
 }
 
 static tutti_status move(const char *from, const char *to)

@@ -33,7 +33,8 @@ TUTTI_MUST_CHECK tutti_status tt_cache_find(struct tt_cache *cache);
 bool tt_cache_look(const struct tt_cache *cache, const char *key,
                    char path[PATH_MAX]);
 
-/* Makes a folder of one's own in the cache (and the cache) to build in.
+/* Makes a folder of one's own in the cache (and the cache) to build in, and
+ * removes those that killed processes have left for an hour.
  * Errors: TUTTI_ESYS. */
 TUTTI_MUST_CHECK tutti_status tt_cache_begin(const struct tt_cache *cache,
                                              char folder[TT_BUILD_ROOM]);

@@ -50,11 +50,15 @@ static bool ends_in(const char *text, const char *end)
 static tutti_status open_source(tutti_kernel *k, const char *file,
                                 const char *name)
 {
-    char *source;
+    char *data;
     size_t size;
-    tutti_status status = tt_file_read(&source, &size, file);
+    tutti_status status = tt_file_read(&data, &size, file);
     if (status != TUTTI_OK)
         return status;
+    /* A byte order mark is none any more behind a #line. */
+    bool marked = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
+    const char *source = marked ? data + 3 : data;
+    size -= marked ? 3 : 0;
     if (strlen(source) != size)
         status = tt_fail(TUTTI_EARG, "%s is no C text: a zero byte at %zu",
                          file, strlen(source));
@@ -64,7 +68,7 @@ static tutti_status open_source(tutti_kernel *k, const char *file,
     if (status == TUTTI_OK)
         status = tt_build_load(&k->library, &k->entry, &k->signature, file,
                                source, size);
-    free(source);
+    free(data);
     return status;
 }
 

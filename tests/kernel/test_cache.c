@@ -186,6 +186,27 @@ static void makes_broken_files_again(void **state)
     }
 }
 
+static void removes_what_was_left(void **state)
+{
+    struct timespec old[] = {{1000000000, 0}, {1000000000, 0}};
+    (void)state;
+    write_source();
+    assert_int_equal(result_of("k.c"), 1);
+    assert_int_equal(mkdir(scratch_path("CACHE/tutti/kernels/build.old"), 0700),
+                     0);
+    scratch_write("CACHE/tutti/kernels/build.old/kernel.c", "");
+    assert_int_equal(utimensat(AT_FDCWD,
+                               scratch_path("CACHE/tutti/kernels/build.old"),
+                               old, 0),
+                     0);
+    assert_int_equal(mkdir(scratch_path("CACHE/tutti/kernels/build.new"), 0700),
+                     0);
+    scratch_write("k.c", "int f(int x) { return x + 2; }\n");
+    assert_int_equal(result_of("k.c"), 2);
+    assert_int_equal(scratch_cached(".old", NULL, 0), 0);
+    assert_int_equal(scratch_cached(".new", NULL, 0), 1);
+}
+
 static void says_where_it_cannot_write(void **state)
 {
     (void)state;
@@ -402,9 +423,17 @@ static void stops_a_program_that_does_not_end(void **state)
 
 static void compiles_where_children_are_ignored(void **state)
 {
+    static struct tt_outcome outcome;
+    char *asks[] = {"/bin/sh", "-c", "grep SigIgn: /proc/self/status >&2",
+                    NULL};
     (void)state;
     write_source();
     void (*before)(int) = signal(SIGCHLD, SIG_IGN);
+    assert_int_equal(tt_compiler_run(&outcome, asks, scratch_path(""), 30),
+                     TUTTI_OK);
+    unsigned long ignored =
+        strtoul(outcome.output + strlen("SigIgn:"), NULL, 16);
+    assert_int_equal(ignored >> (SIGCHLD - 1) & 1, 0);
     assert_int_equal(result_of("k.c"), 1);
     scratch_write("k.c", "int f(int x) { return y; }\n");
     must_not_open(TUTTI_EARG, "/k.c:1:");
@@ -444,6 +473,7 @@ int main(void)
         TEST(gives_the_new_library_beside_the_old),
         TEST(trusts_no_header_of_now),
         TEST(makes_broken_files_again),
+        TEST(removes_what_was_left),
         TEST(says_where_it_cannot_write),
         TEST(shares_the_folder_with_nobody),
         TEST(names_what_compiler_is_missing),

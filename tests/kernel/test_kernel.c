@@ -244,6 +244,20 @@ static void reads_headers_beside_the_source(void **state)
     tutti_kernel_close(k);
 }
 
+static void reads_a_byte_order_mark(void **state)
+{
+    tutti_kernel *k;
+    (void)state;
+    must_open(&k,
+              "\xef\xbb\xbf"
+              "double f(double x)\r\n{ return x; }\r\n",
+              "f");
+    tutti_kernel_close(k);
+    must_fail("\xef\xbb\xbf"
+              "double f(double x)\r\n{ return y; }\r\n",
+              "f", TUTTI_EARG, "/k.c:2:");
+}
+
 static void shows_the_compilers_error(void **state)
 {
     (void)state;
@@ -446,6 +460,7 @@ int main(void)
         TEST(keeps_plain_arithmetic),
         TEST(keeps_errno_for_those_who_ask),
         TEST(reads_headers_beside_the_source),
+        TEST(reads_a_byte_order_mark),
         TEST(shows_the_compilers_error),
         TEST(refuses_what_is_no_function),
         TEST(calls_natives_of_all_types),
