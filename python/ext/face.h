@@ -4,6 +4,8 @@
 
 #include "compat.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <tutti.h>
@@ -29,6 +31,17 @@ struct tt_py_failure {
     PyObject *error; /* NULL: none */
 };
 
+/* One piece of work at a time for the caller's thread; see mailbox.c. */
+struct tt_py_mailbox {
+    pthread_mutex_t lock; /* guards all but `full` */
+    pthread_cond_t answered;
+    void (*work)(void *arg);
+    void *arg;
+    bool busy;         /* the caller is at it */
+    bool away;         /* the caller waits without the interpreter's lock */
+    _Atomic bool full; /* work may be there */
+};
+
 /* One call of map(); lives in its caller's frame. */
 struct tt_py_map {
     struct tt_py_state *state;
@@ -43,6 +56,9 @@ struct tt_py_map {
     tutti_run *run;
     PyObject *parts; /* dict of begin -> list: the results of others */
     struct tt_py_failure failure;
+    struct tt_py_failure refusal; /* of what cannot travel; it counts when no
+                                     place ran it */
+    struct tt_py_mailbox box;
     PyObject *bar; /* callable of progress, or NULL */
 };
 
@@ -82,10 +98,23 @@ int tt_py_message_command(PyObject *list);
 
 /* fault.c */
 PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status);
-PyObject *tt_py_raise_failure(struct tt_py_map *map);
+PyObject *tt_py_raise_failure(struct tt_py_map *map,
+                              struct tt_py_failure *failure);
 /* Takes the exception that is raised as the failure of task `index`, unless a
  * lower one is known. */
-void tt_py_failure_take(struct tt_py_map *map, Py_ssize_t index);
+void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index);
+
+/* mailbox.c */
+int tt_py_mailbox_init(struct tt_py_mailbox *box);
+void tt_py_mailbox_fini(struct tt_py_mailbox *box);
+/* Has `work` done with the interpreter's lock, by the caller or here. It leaves
+ * no exception. Any thread without that lock. */
+void tt_py_mailbox_do(struct tt_py_mailbox *box, void (*work)(void *),
+                      void *arg);
+/* The caller does what is there. */
+void tt_py_mailbox_look(struct tt_py_mailbox *box);
+/* The caller goes to wait without the lock, or is back. */
+void tt_py_mailbox_leave(struct tt_py_mailbox *box, bool away);
 
 /* Methods of the module. */
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n);

@@ -35,10 +35,9 @@ PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status)
     }
 }
 
-void tt_py_failure_take(struct tt_py_map *map, Py_ssize_t index)
+void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index)
 {
     PyObject *error = PyErr_GetRaisedException();
-    struct tt_py_failure *known = &map->failure;
     if (known->error && known->index <= index) {
         Py_XDECREF(error);
         return;
@@ -53,21 +52,27 @@ static int note(struct tt_py_map *map, Py_ssize_t index, PyObject *error)
     PyObject *fault = tt_py_fault(map->state), *done;
     if (!fault)
         return -1;
-    done =
-        PyObject_CallMethod(fault, "note", "OnO", error, index, map->columns);
+    done = PyObject_CallMethod(fault, "note", "OnOO", error, index,
+                               map->columns, map->star ? Py_True : Py_False);
     Py_XDECREF(done);
     return done ? 0 : -1;
 }
 
-/* Raises the lowest failure, as the task raised it. */
-PyObject *tt_py_raise_failure(struct tt_py_map *map)
+/* Raises a failure as its task raised it. */
+PyObject *tt_py_raise_failure(struct tt_py_map *map,
+                              struct tt_py_failure *failure)
 {
-    PyObject *error = map->failure.error;
-    map->failure.error = NULL;
-    if (map->failure.index != TT_PY_NO_TASK &&
+    PyObject *error = failure->error;
+    failure->error = NULL;
+    if (failure->index != TT_PY_NO_TASK &&
         PyObject_IsInstance(error, PyExc_Exception) > 0 &&
-        note(map, map->failure.index, error) < 0)
+        note(map, failure->index, error) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+            Py_DECREF(error);
+            return NULL;
+        }
         PyErr_Clear();
+    }
     PyErr_SetRaisedException(error);
     return NULL;
 }

@@ -124,8 +124,13 @@ static PyObject *ended(struct tt_py_items *items)
 /* Claims the next range. False: none left, or an exception. */
 static bool claim(struct tt_py_items *items)
 {
+    struct tt_py_map *map = items->map;
     size_t begin, end;
-    if (!items->map || !tutti_run_claim(items->map->run, &begin, &end))
+    if (!map)
+        return false;
+    if (atomic_load_explicit(&map->box.full, memory_order_acquire))
+        tt_py_mailbox_look(&map->box);
+    if (!tutti_run_claim(map->run, &begin, &end))
         return false;
     if (PyErr_Occurred()) {
         items->broken = true;

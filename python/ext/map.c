@@ -109,7 +109,7 @@ static int report_progress(void *context, size_t done, size_t n)
         result = PyObject_CallFunction(map->bar, "nn", (Py_ssize_t)done,
                                        (Py_ssize_t)n);
         if (!result)
-            tt_py_failure_take(map, TT_PY_NO_TASK);
+            tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
     }
     Py_XDECREF(result);
     PyGILState_Release(gil);
@@ -167,7 +167,8 @@ static int begin(struct tt_py_map *map)
 static void caller_failed(struct tt_py_map *map, struct tt_py_items *items)
 {
     size_t index = tt_py_items_index(items);
-    tt_py_failure_take(map, items->broken ? TT_PY_NO_TASK : (Py_ssize_t)index);
+    tt_py_failure_take(&map->failure,
+                       items->broken ? TT_PY_NO_TASK : (Py_ssize_t)index);
     if (!items->broken) {
         tutti_task_fail("task %zu raised %s", index,
                         Py_TYPE(map->failure.error)->tp_name);
@@ -179,12 +180,14 @@ static void caller_failed(struct tt_py_map *map, struct tt_py_items *items)
 /* Waits for the others; a signal's exception cancels them. */
 static void await(struct tt_py_map *map)
 {
-    bool done = tutti_run_wait(map->run, 0);
-    while (!done) {
+    if (tutti_run_wait(map->run, 0))
+        return;
+    tt_py_mailbox_leave(&map->box, true);
+    for (bool done = false; !done;) {
         Py_BEGIN_ALLOW_THREADS done = tutti_run_wait(map->run, 0.1);
         Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
         {
-            tt_py_failure_take(map, TT_PY_NO_TASK);
+            tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
             tutti_run_cancel(map->run);
         }
     }
@@ -223,13 +226,15 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
         items->map = NULL;
         Py_DECREF(items);
     } else {
-        tt_py_failure_take(map, TT_PY_NO_TASK);
+        tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
         tutti_run_cancel(map->run);
     }
     await(map);
     tutti_status status = tutti_run_end(map->run);
     if (map->failure.error)
-        tt_py_raise_failure(map);
+        tt_py_raise_failure(map, &map->failure);
+    else if (status != TUTTI_OK && map->refusal.error)
+        tt_py_raise_failure(map, &map->refusal);
     else if (status != TUTTI_OK)
         tt_py_raise_status(map->state, status);
     else if (append_parts(map, results) == 0)
@@ -248,15 +253,20 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (read_arguments(&map, args) < 0)
         return NULL;
     map.parts = PyDict_New();
-    if (map.parts && map.keep) {
+    if (!map.parts || tt_py_mailbox_init(&map.box) < 0)
+        goto drop;
+    if (map.keep) {
         PyObject *fault = tt_py_fault(map.state);
         caught = fault ? PyObject_GetAttrString(fault, "keep") : NULL;
     }
-    if (map.parts && !PyErr_Occurred() && begin(&map) == 0)
+    if (!PyErr_Occurred() && begin(&map) == 0)
         results = run(&map, caught);
     Py_XDECREF(caught);
+    tt_py_mailbox_fini(&map.box);
+drop:
     Py_XDECREF(map.parts);
     Py_XDECREF(map.columns);
     Py_XDECREF(map.failure.error);
+    Py_XDECREF(map.refusal.error);
     return results;
 }

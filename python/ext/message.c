@@ -2,6 +2,7 @@
  * callbacks come from a thread of the place, without the interpreter lock. */
 #include "face.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,54 +17,92 @@ static PyObject *call_wire(struct tt_py_map *map, const char *name,
     return result;
 }
 
+/* What a callback asks of the interpreter. */
+struct request {
+    struct tt_py_map *map;
+    size_t begin, end;
+    tutti_bytes *out;
+    const void *data;
+    size_t size;
+    size_t *failed;
+    tutti_status status;
+    char line[120]; /* for tutti_task_fail(), in the place's thread */
+};
+
+static tutti_status ask(struct request request, void (*work)(void *))
+{
+    tt_py_mailbox_do(&request.map->box, work, &request);
+    if (request.line[0])
+        tutti_task_fail("%s", request.line);
+    return request.status;
+}
+
+/* Takes the exception that is raised as `known` would; an interrupt, which may
+ * come while the caller's thread is here, ends the run. */
+static void take_raised(struct request *r, struct tt_py_failure *known,
+                        Py_ssize_t index)
+{
+    bool ours = PyErr_ExceptionMatches(PyExc_Exception);
+    tt_py_failure_take(ours ? known : &r->map->failure,
+                       ours ? index : TT_PY_NO_TASK);
+    if (!ours)
+        tutti_run_cancel(r->map->run);
+}
+
 /* Takes the failure (index, exception) that a function of tutti._wire gave
  * instead of bytes or results. */
-static int take_pair(struct tt_py_map *map, PyObject *pair, size_t *index)
+static int take_pair(struct request *r, PyObject *pair,
+                     struct tt_py_failure *known, size_t *index)
 {
     PyObject *error;
     Py_ssize_t at;
     if (!PyTuple_Check(pair) || !PyArg_ParseTuple(pair, "nO", &at, &error))
         return -1;
-    tutti_task_fail("task %zd: %s", at, Py_TYPE(error)->tp_name);
+    snprintf(r->line, sizeof r->line, "task %zd raised %s", at,
+             Py_TYPE(error)->tp_name);
     PyErr_SetRaisedException(Py_NewRef(error));
-    tt_py_failure_take(map, at);
-    if (index)
-        *index = (size_t)at;
+    tt_py_failure_take(known, at);
+    *index = (size_t)at;
     return 0;
 }
 
-/* Appends the buffer `object`, whose reference it takes. A pair is a task's
- * failure; NULL an exception. */
-static tutti_status emit(struct tt_py_map *map, PyObject *object,
-                         tutti_bytes *out)
+/* Appends the buffer `object`, whose reference it takes. NULL is an exception,
+ * a pair that of a task: what cannot travel. */
+static tutti_status emit(struct request *r, PyObject *object)
 {
-    tutti_status status = TUTTI_ETASK;
+    tutti_status status = TUTTI_EPLACE;
+    struct tt_py_failure *refusal = &r->map->refusal;
+    size_t index;
     Py_buffer view;
-    if (object && PyTuple_Check(object) && take_pair(map, object, NULL) == 0)
+    if (object && PyTuple_Check(object) &&
+        take_pair(r, object, refusal, &index) == 0)
         goto drop;
     if (!object || PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) < 0) {
-        tutti_task_fail("the function or its items cannot be sent");
-        tt_py_failure_take(map, TT_PY_NO_TASK);
+        snprintf(r->line, sizeof r->line,
+                 "the function cannot be sent to another process");
+        take_raised(r, refusal, TT_PY_NO_TASK);
         goto drop;
     }
-    status = tutti_bytes_append(out, view.buf, (size_t)view.len);
+    status = tutti_bytes_append(r->out, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
 drop:
     Py_XDECREF(object);
     return status;
 }
 
+static void do_encode_job(void *arg)
+{
+    struct request *r = arg;
+    PyObject *args =
+        Py_BuildValue("(OOO)", r->map->f, r->map->star ? Py_True : Py_False,
+                      r->map->keep ? Py_True : Py_False);
+    r->status = emit(r, call_wire(r->map, "dump_job", args));
+    Py_XDECREF(args);
+}
+
 static tutti_status encode_job(void *context, tutti_bytes *out)
 {
-    struct tt_py_map *map = context;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *args =
-        Py_BuildValue("(OOO)", map->f, map->star ? Py_True : Py_False,
-                      map->keep ? Py_True : Py_False);
-    tutti_status status = emit(map, call_wire(map, "dump_job", args), out);
-    Py_XDECREF(args);
-    PyGILState_Release(gil);
-    return status;
+    return ask((struct request){.map = context, .out = out}, do_encode_job);
 }
 
 /* Slices [begin, end) of the columns. */
@@ -82,54 +121,66 @@ static PyObject *slices(PyObject *columns, size_t begin, size_t end)
     return cut;
 }
 
+static void do_encode_range(void *arg)
+{
+    struct request *r = arg;
+    PyObject *cut = slices(r->map->columns, r->begin, r->end);
+    PyObject *args =
+        cut ? Py_BuildValue("(Nn)", cut, (Py_ssize_t)r->begin) : NULL;
+    r->status = emit(r, call_wire(r->map, "dump_range", args));
+    Py_XDECREF(args);
+}
+
 static tutti_status encode_range(void *context, size_t begin, size_t end,
                                  tutti_bytes *out)
 {
-    struct tt_py_map *map = context;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *cut = slices(map->columns, begin, end);
-    PyObject *args = cut ? Py_BuildValue("(Nn)", cut, (Py_ssize_t)begin) : NULL;
-    tutti_status status = emit(map, call_wire(map, "dump_range", args), out);
-    Py_XDECREF(args);
-    PyGILState_Release(gil);
-    return status;
+    return ask(
+        (struct request){
+            .map = context, .begin = begin, .end = end, .out = out},
+        do_encode_range);
 }
 
-/* Stores what tutti._wire.load made of a range's results: a list, or the
- * index and the exception of a task that failed. */
-static int store(struct tt_py_map *map, size_t begin, size_t end,
-                 PyObject *loaded, size_t *failed)
+/* Stores what tutti._wire.load_results made of a range: a list, or a pair. */
+static int store(struct request *r, PyObject *loaded)
 {
-    if (PyList_CheckExact(loaded) &&
-        PyList_GET_SIZE(loaded) == (Py_ssize_t)(end - begin)) {
-        PyObject *key = PyLong_FromSize_t(begin);
-        int bad = key ? PyDict_SetItem(map->parts, key, loaded) : -1;
-        Py_XDECREF(key);
-        return bad;
+    if (!PyList_CheckExact(loaded) ||
+        PyList_GET_SIZE(loaded) != (Py_ssize_t)(r->end - r->begin))
+        return take_pair(r, loaded, &r->map->failure, r->failed);
+    PyObject *key = PyLong_FromSize_t(r->begin);
+    int bad = key ? PyDict_SetItem(r->map->parts, key, loaded) : -1;
+    Py_XDECREF(key);
+    return bad;
+}
+
+static void do_decode_range(void *arg)
+{
+    struct request *r = arg;
+    PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)r->data,
+                                             (Py_ssize_t)r->size, PyBUF_READ);
+    PyObject *args =
+        view ? Py_BuildValue("(Nn)", view, (Py_ssize_t)r->begin) : NULL;
+    PyObject *loaded = call_wire(r->map, "load_results", args);
+    if (!loaded || store(r, loaded) < 0) {
+        take_raised(r, &r->map->failure, (Py_ssize_t)r->begin);
+        snprintf(r->line, sizeof r->line,
+                 "the results of task %zu and behind cannot be read", r->begin);
+        *r->failed = r->begin;
     }
-    return take_pair(map, loaded, failed);
+    Py_XDECREF(loaded);
+    Py_XDECREF(args);
+    r->status = TUTTI_OK;
 }
 
 static tutti_status decode_range(void *context, size_t begin, size_t end,
                                  const void *data, size_t size, size_t *failed)
 {
-    struct tt_py_map *map = context;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)data,
-                                             (Py_ssize_t)size, PyBUF_READ);
-    PyObject *args =
-        view ? Py_BuildValue("(Nn)", view, (Py_ssize_t)begin) : NULL;
-    PyObject *loaded = call_wire(map, "load_results", args);
-    Py_XDECREF(args);
-    if (!loaded || store(map, begin, end, loaded, failed) < 0) {
-        tt_py_failure_take(map, (Py_ssize_t)begin);
-        tutti_task_fail("the results of task %zu and behind cannot be read",
-                        begin);
-        *failed = begin;
-    }
-    Py_XDECREF(loaded);
-    PyGILState_Release(gil);
-    return TUTTI_OK;
+    return ask((struct request){.map = context,
+                                .begin = begin,
+                                .end = end,
+                                .data = data,
+                                .size = size,
+                                .failed = failed},
+               do_decode_range);
 }
 
 static const char **command;

@@ -10,7 +10,7 @@ tutti.explain() tells what it decided, and why.
 """
 
 from . import _tutti
-from ._tutti import cpu_count, explain, task
+from ._tutti import task
 from ._tutti import version as __version__
 
 __all__ = [
@@ -92,6 +92,27 @@ def _map_seeded(f, iterables, *options):
         f = seeded(f, seed)
     with Restored():
         return _tutti.map(f, iterables, *options)
+
+
+def explain():
+    """What became of this thread's last map: where it ran and why, what that
+    cost, where the time went. A few lines of text; empty before the first.
+
+    >>> squares = tutti.map(lambda x: x * x, range(1000))
+    >>> print(tutti.explain())  # doctest: +ELLIPSIS
+    1000 tasks ...
+    """
+    return _tutti.explain()
+
+
+def cpu_count():
+    """The CPUs that this process may keep busy: the least of affinity,
+    container quota and TUTTI_WORKERS; at least 1. Read again at each call.
+
+    >>> tutti.cpu_count() >= 1
+    True
+    """
+    return _tutti.cpu_count()
 
 
 def timeline(columns=80):

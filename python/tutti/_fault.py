@@ -51,7 +51,7 @@ def _lost():
 
 
 def _unpicklable():
-    from pickle import PicklingError
+    from _pickle import PicklingError
 
     class UnpicklableError(Error, PicklingError):
         """A function, an argument, a result or an exception cannot travel to
@@ -86,12 +86,15 @@ def cut(value, limit=80):
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def _annotate(error, index, arguments):
-    failure = Failure(
-        index,
-        ("argument " if len(arguments) == 1 else "arguments ")
-        + ", ".join(map(cut, arguments)),
-    )
+def describe(arguments):
+    """The text of a task's arguments."""
+    word = "argument " if len(arguments) == 1 else "arguments "
+    return word + ", ".join(map(cut, arguments))
+
+
+def annotate(error, index, text):
+    """Says in an exception which task raised it."""
+    failure = Failure(index, text)
     try:
         error.tutti = failure
         if sys.version_info >= (3, 11):
@@ -101,14 +104,14 @@ def _annotate(error, index, arguments):
     return error
 
 
-def note(error, index, columns):
-    """Says in an exception which task raised it."""
-    items = [column[index] for column in columns]
-    if len(items) == 1 and isinstance(items[0], tuple):
-        return _annotate(error, index, items[0] or ((),))
-    return _annotate(error, index, items)
+def note(error, index, columns, star):
+    """The same for the task `index` of a map over `columns`."""
+    arguments = [column[index] for column in columns]
+    if star and len(columns) == 1:
+        arguments = arguments[0]
+    annotate(error, index, describe(arguments))
 
 
 def keep(error, arguments):
     """The exception as the result of the task that runs."""
-    return _annotate(error, task.index, arguments)
+    return annotate(error, task.index, describe(arguments))

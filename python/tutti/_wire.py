@@ -1,13 +1,12 @@
 """Functions, items and results as bytes. Plain pickle where it does; what it
 cannot take, or would look up in __main__, goes by value with cloudpickle."""
 
+import _pickle as pickle  # its Python half imports re, for 5 ms
 import os
-import pickle
 import sys
-import traceback
 
 from . import _tutti
-from ._fault import Failure, RemoteTraceback, UnpicklableError, _annotate, cut
+from ._fault import RemoteTraceback, UnpicklableError, annotate, cut, describe
 
 PROTOCOL = 5
 
@@ -26,9 +25,9 @@ def dumps(value):
 
 
 def _refusal(what, error):
+    """What says that something cannot travel, and why."""
     refusal = UnpicklableError(
-        "%s cannot be sent to another process: %s: %s"
-        % (what, type(error).__name__, error)
+        "%s: %s: %s" % (what, type(error).__name__, error)
     )
     refusal.__cause__ = error
     return refusal
@@ -52,7 +51,8 @@ def dump_job(f, star, keep):
     try:
         function = dumps(f)
     except Exception as error:
-        raise _refusal("the function %s" % cut(f), error) from error
+        what = "the function %s cannot be sent to another process" % cut(f)
+        raise _refusal(what, error)
     state = (os.getcwd(), sys.path, bool(star), bool(keep), function)
     return pickle.dumps(state, PROTOCOL)
 
@@ -65,8 +65,8 @@ def dump_range(columns, begin):
         items = list(zip(*columns))
         at, cause = _first_bad(items, dumps) or (0, error)
         arguments = items[at] if len(columns) > 1 else items[at][0]
-        what = "argument %s of task %d" % (cut(arguments), begin + at)
-        return begin + at, _refusal(what, cause)
+        what = "argument %s of task %d cannot be sent to another process"
+        return begin + at, _refusal(what % (cut(arguments), begin + at), cause)
 
 
 def load_results(view, begin):
@@ -75,13 +75,8 @@ def load_results(view, begin):
         try:
             return pickle.loads(view)
         except Exception as error:
-            what = "the results of task %d and behind" % begin
-            refusal = UnpicklableError(
-                "%s cannot be read back: %s: %s"
-                % (what, type(error).__name__, error)
-            )
-            refusal.__cause__ = error
-            return begin, refusal
+            what = "the results of task %d and behind cannot be read back"
+            return begin, _refusal(what % begin, error)
 
 
 # In a worker.
@@ -93,6 +88,8 @@ def _text(error):
     here = os.path.dirname(__file__)
     while trace and trace.tb_frame.f_code.co_filename.startswith(here):
         trace = trace.tb_next
+    import traceback
+
     try:
         lines = traceback.format_exception(type(error), error, trace)
     except Exception as other:
@@ -100,32 +97,29 @@ def _text(error):
     return "".join(lines)
 
 
-def _rebuild(error, text, failure):
+def _rebuild(error, text, where):
     """An exception as its task raised it, in the caller."""
     error.__cause__ = RemoteTraceback(text)
-    if failure is not None:
-        _annotate(error, *failure)
-    return error
+    return annotate(error, *where) if where else error
 
 
 class Caught:
-    """An exception on its way to the caller."""
+    """An exception on its way to the caller, which is told where it comes
+    from: (index, text of the arguments), or None."""
 
-    def __init__(self, error, failure=None):
-        self.error = error
-        self.text = _text(error)
-        self.failure = failure
+    def __init__(self, error, text, where=None):
+        self.parts = error, text, where
 
     def __reduce__(self):
-        return _rebuild, (self.error, self.text, self.failure)
+        return _rebuild, self.parts
 
 
-def _sendable(index, error):
+def _sendable(index, error, where=None):
     """The exception of a task, or what says that it cannot travel."""
-    caught = Caught(error)
+    text = _text(error)
+    caught = Caught(error, text, where)
     try:
-        data = dumps(caught)
-        if isinstance(pickle.loads(data), BaseException):
+        if isinstance(pickle.loads(dumps(caught)), BaseException):
             return caught
         reason = "it comes back as another type"
     except Exception as other:
@@ -134,18 +128,12 @@ def _sendable(index, error):
         "task %d raised %s, which cannot be sent back: %s"
         % (index, cut(error), reason)
     )
-    return _Cause(refusal, caught.text)
+    return Caught(refusal, text, where)
 
 
-class _Cause:
-    """An exception with a traceback that is not its own."""
-
-    def __init__(self, error, text):
-        self.error = error
-        self.text = text
-
-    def __reduce__(self):
-        return _rebuild, (self.error, self.text, None)
+def _caught(error, arguments):
+    index = _tutti.task.index
+    return _sendable(index, error, (index, describe(arguments)))
 
 
 def _dump_results(results, begin):
@@ -153,18 +141,9 @@ def _dump_results(results, begin):
         return dumps(results)
     except Exception as error:
         at, cause = _first_bad(results, dumps) or (0, error)
-        refusal = UnpicklableError(
-            "the result %s of task %d cannot be sent back: %s: %s"
-            % (cut(results[at]), begin + at, type(cause).__name__, cause)
-        )
+        what = "the result %s of task %d cannot be sent back"
+        refusal = _refusal(what % (cut(results[at]), begin + at), cause)
         return dumps((begin + at, refusal))
-
-
-def _caught(error, arguments):
-    index = _tutti.task.index
-    sendable = _sendable(index, error)
-    sendable.failure = (index, arguments)
-    return sendable
 
 
 class Worker:
@@ -195,9 +174,9 @@ class Worker:
             try:
                 columns = pickle.loads(view)
             except Exception as error:
-                what = "arguments of task %d and behind" % begin
-                refusal = _refusal(what, error)
-                return dumps((begin, _Cause(refusal, _text(error))))
+                what = "arguments of task %d and behind cannot be read"
+                refusal = _refusal(what % begin, error)
+                return dumps((begin, Caught(refusal, _text(error))))
         results = _tutti.range(
             self.f, columns, self.star, self.caught, begin, n, worker
         )

@@ -9,6 +9,10 @@ def main():
 
     from . import _tutti, _wire
 
+    try:
+        import cloudpickle  # noqa: F401: functions of __main__ need it
+    except ImportError:
+        pass
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     gc.collect()
     gc.freeze()

@@ -1,0 +1,95 @@
+/* Work for the interpreter from a place's thread. The caller does it between
+ * two ranges, so the interpreter's lock need not change hands (which takes 5 ms
+ * while the caller computes); when it does not come by within a millisecond, or
+ * waits without the lock, the thread takes the lock itself. */
+#include "face.h"
+
+#include <time.h>
+
+#define PATIENCE_NS 1000000
+
+int tt_py_mailbox_init(struct tt_py_mailbox *box)
+{
+    pthread_condattr_t attributes;
+    *box = (struct tt_py_mailbox){.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int error = pthread_cond_init(&box->answered, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (error)
+        PyErr_NoMemory();
+    return error ? -1 : 0;
+}
+
+void tt_py_mailbox_fini(struct tt_py_mailbox *box)
+{
+    pthread_cond_destroy(&box->answered);
+}
+
+static void wait_a_while(struct tt_py_mailbox *box)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += PATIENCE_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&box->answered, &box->lock, &until);
+}
+
+/* Gives `work` to the caller. False: it did not take it. */
+static bool hand_over(struct tt_py_mailbox *box, void (*work)(void *),
+                      void *arg)
+{
+    pthread_mutex_lock(&box->lock);
+    bool there = !box->away;
+    if (there) {
+        box->work = work;
+        box->arg = arg;
+        atomic_store_explicit(&box->full, true, memory_order_release);
+        wait_a_while(box);
+    }
+    /* Taken back, unless the caller has begun. */
+    bool taken = there && box->work != work;
+    box->work = NULL;
+    atomic_store_explicit(&box->full, false, memory_order_relaxed);
+    while (box->busy)
+        pthread_cond_wait(&box->answered, &box->lock);
+    pthread_mutex_unlock(&box->lock);
+    return taken;
+}
+
+void tt_py_mailbox_do(struct tt_py_mailbox *box, void (*work)(void *),
+                      void *arg)
+{
+    if (hand_over(box, work, arg))
+        return;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    work(arg);
+    PyGILState_Release(gil);
+}
+
+void tt_py_mailbox_look(struct tt_py_mailbox *box)
+{
+    pthread_mutex_lock(&box->lock);
+    void (*work)(void *) = box->work;
+    box->work = NULL;
+    box->busy = work != NULL;
+    pthread_mutex_unlock(&box->lock);
+    if (!work)
+        return;
+    work(box->arg);
+    pthread_mutex_lock(&box->lock);
+    box->busy = false;
+    pthread_cond_signal(&box->answered);
+    pthread_mutex_unlock(&box->lock);
+}
+
+void tt_py_mailbox_leave(struct tt_py_mailbox *box, bool away)
+{
+    pthread_mutex_lock(&box->lock);
+    box->away = away;
+    pthread_cond_signal(&box->answered);
+    pthread_mutex_unlock(&box->lock);
+}
