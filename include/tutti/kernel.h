@@ -94,7 +94,8 @@ void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info);
  * Errors: TUTTI_EARG (a width that the form does not have, NULL for an array
  *       that is not empty), and tutti_loop_run()'s.
  * Threads: any.  Cost: that of a C loop over the function; the block form is
- *       called once a range.
+ *       called once a range, which begins at a multiple of 128 where n is above
+ *       2^17.
  */
 TUTTI_MUST_CHECK tutti_status tutti_kernel_map(
     tutti_kernel *kernel, void *results, size_t results_width,

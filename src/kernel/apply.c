@@ -68,11 +68,22 @@ static size_t range_body(void *context, size_t begin, size_t end,
     return end;
 }
 
+/* A block function works on vectors: its ranges are cut at whole ones, where
+ * that leaves a thousand units to share out. */
+static size_t unit_of(tutti_form form, size_t n)
+{
+    size_t unit = 1;
+    while (form == TUTTI_FORM_BLOCK && unit < 128 && n / unit >= 2048)
+        unit *= 2;
+    return unit;
+}
+
 static tutti_status run(struct map *m, tutti_body body, size_t n,
                         const tutti_options *options)
 {
     const tutti_kernel *k = m->kernel;
     tutti_loop loop = {.n = n, .body = body, .context = m};
+    loop.unit = unit_of(k->signature.form, n);
     const void *key;
     memcpy(&key, k->function ? (const void *)&k->function : &k->entry,
            sizeof key);

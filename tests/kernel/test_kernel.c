@@ -94,6 +94,29 @@ static void maps_every_form(void **state)
     tutti_kernel_close(k);
 }
 
+/* Ranges of many tasks begin at whole vectors. */
+static void cuts_blocks_at_vectors(void **state)
+{
+    enum { LOTS = 300007 };
+    static int32_t out[LOTS];
+    tutti_kernel *k;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    (void)state;
+    options.on = "threads:4";
+    must_open(&k,
+              "#include <stddef.h>\n"
+              "void f(size_t n, const int *x, int *y)\n"
+              "{ for (size_t i = 0; i < n; i++) y[i] = (int)(x[i] - i); }",
+              "f");
+    assert_int_equal(tutti_kernel_map_range(k, out, 0, 1, LOTS, &options),
+                     TUTTI_OK);
+    for (int i = 0; i < LOTS; i++) {
+        assert_int_equal(out[i] % 128, 0);
+        assert_true(i - out[i] < 512);
+    }
+    tutti_kernel_close(k);
+}
+
 #define MANY 100003
 
 static void maps_ranges(void **state)
@@ -454,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(maps_every_form),
+        TEST(cuts_blocks_at_vectors),
         TEST(maps_ranges),
         TEST(refuses_ranges_that_do_not_fit),
         TEST(refuses_widths_and_no_arrays),
