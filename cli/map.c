@@ -1,7 +1,6 @@
 /* tutti map: a function over a range, an array or lines. */
 #include "map.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,90 +16,6 @@
 #include "progress.h"
 #include "python.h"
 #include "signals.h"
-
-#define AT(field) offsetof(struct cli_map, field)
-
-const struct cli_option cli_map_options[] = {
-    {"--range", 0, CLI_RANGE, "[FIRST:]LAST[:STEP]",
-     "map over these whole numbers; LAST is not one of them", AT(range), 0},
-    {"--over", 0, CLI_WORD, "FILE",
-     "map over FILE.npy, or over the lines of any other file; - is standard "
-     "input",
-     AT(over), 0},
-    {"--output", 'o', CLI_WORD, "FILE",
-     "write FILE.npy, FILE.jsonl (JSON lines) or lines; without, or -: lines "
-     "to "
-     "standard output",
-     AT(output), 0},
-    {"--on", 0, CLI_WORD, "PLACE",
-     "where: serial, threads[:N], processes[:N], auto (the default)", AT(on),
-     0},
-    {"--workers", 0, CLI_COUNT, "N", "at most N workers, this one included",
-     AT(workers), 1024},
-    {"--task-timeout", 0, CLI_SECONDS, "SECONDS",
-     "a task that takes longer fails (Python functions)", AT(task_timeout), 0},
-    {"--errors", 0, CLI_CHOICE, "raise|return",
-     "a task that fails ends the run (raise), or the others go on and it is "
-     "told in its place (return)",
-     AT(errors), 0},
-    {"--progress", 0, CLI_FLAG, NULL, "a bar, where stderr is a terminal",
-     AT(progress), 0},
-    {"--explain", 0, CLI_FLAG, NULL,
-     "tell on stderr where it ran, why, and where the time went", AT(explain),
-     0},
-    {"--trace", 0, CLI_WORD, "FILE",
-     "write a Chrome trace (JSON; opens in Perfetto)", AT(trace), 0},
-    {"--width", 0, CLI_COUNT, "N",
-     "values that a row function with an out array gives (default: n)",
-     AT(width), INT_MAX},
-    {"--signature", 0, CLI_WORD, "'U NAME(T x)'",
-     "the C signature of a function in LIB.so", AT(signature), 0},
-    {"--help", 'h', CLI_FLAG, NULL, "this text", AT(help), 0},
-    {NULL, 0, CLI_FLAG, NULL, NULL, 0, 0},
-};
-
-enum language { LANGUAGE_NONE, LANGUAGE_C, LANGUAGE_LIBRARY, LANGUAGE_PYTHON };
-
-/* What FILE is in FILE:NAME. */
-static enum language language_of(const char *function)
-{
-    const char *colon = strrchr(function, ':');
-    size_t length = colon ? (size_t)(colon - function) : 0;
-    if (!colon || !colon[1])
-        return LANGUAGE_NONE;
-    if (length > 2 && !memcmp(colon - 2, ".c", 2))
-        return LANGUAGE_C;
-    if (length > 3 && !memcmp(colon - 3, ".py", 3))
-        return LANGUAGE_PYTHON;
-    for (const char *at = function; (at = strstr(at, ".so")); at++)
-        if (at + 3 <= colon && (at[3] == ':' || at[3] == '.'))
-            return LANGUAGE_LIBRARY;
-    return LANGUAGE_NONE;
-}
-
-/* Options that do not go with the function's language. */
-static int check_language(const struct cli_map *map, enum language language)
-{
-    bool python = language == LANGUAGE_PYTHON;
-    if (language == LANGUAGE_NONE)
-        return cli_fail("'%s': expected FILE.c:NAME, LIB.so:NAME or "
-                        "FILE.py:NAME",
-                        map->function);
-    if (map->signature && language != LANGUAGE_LIBRARY)
-        return cli_fail("--signature is for LIB.so:NAME: %s tells its own",
-                        map->function);
-    if (!map->signature && language == LANGUAGE_LIBRARY)
-        return cli_fail("%s: its signature is missing: expected --signature, "
-                        "such as --signature 'double f(double x)'",
-                        map->function);
-    if (map->width && python)
-        return cli_fail("--width is for C functions that fill a row: a "
-                        "Python function returns what it likes");
-    if (map->task_timeout > 0 && !python)
-        return cli_fail("--task-timeout is for Python functions: a C function "
-                        "runs in this process, where a task cannot be ended");
-    return CLI_OK;
-}
 
 /* Standard input is what is mapped over where nothing else is said. */
 static int check_input(struct cli_map *map)
@@ -276,16 +191,15 @@ static int run_map(int argc, char **argv)
                         "FILE.c:NAME ...; tutti help map tells all");
     if (status)
         return status;
-    enum language language = language_of(map.function);
-    status = check_language(&map, language);
+    enum cli_language language = cli_map_language(map.function);
+    status = cli_map_check(&map);
     if (!status)
         status = check_input(&map);
     if (!status)
         status = check_outputs(&map);
     if (status)
         return status;
-    return language == LANGUAGE_PYTHON ? cli_python_run(argv)
-                                       : map_kernel(&map);
+    return language == CLI_PYTHON ? cli_python_run(argv) : map_kernel(&map);
 }
 
 const struct cli_command cli_map_command = {

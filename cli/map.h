@@ -6,7 +6,8 @@
 
 #include "options.h"
 
-enum cli_errors { CLI_RAISE, CLI_RETURN };
+/* What FILE is in FILE:NAME. */
+enum cli_language { CLI_NO_LANGUAGE, CLI_C, CLI_LIBRARY, CLI_PYTHON };
 
 struct cli_map {
     const char *function;   /* FILE:NAME */
@@ -14,10 +15,15 @@ struct cli_map {
     const char *over, *output, *on, *trace, *signature;
     size_t workers, width;
     double task_timeout;
-    unsigned errors;
+    unsigned errors; /* read by the Python side */
     bool progress, explain, help;
 };
 
 extern const struct cli_option cli_map_options[];
+
+enum cli_language cli_map_language(const char *function);
+
+/* Whether the options go with the function's language. 0, or CLI_USAGE. */
+int cli_map_check(const struct cli_map *map);
 
 #endif

@@ -46,7 +46,8 @@ def test_man_page_names_each_option(tutti):
 
 
 def test_python_side_has_the_same_options(tutti):
-    there = runpy.run_path(str(ROOT / "python/tutti/__main__.py"))["OPTIONS"]
+    path = ROOT / "python/tutti/_command/options.py"
+    there = runpy.run_path(str(path))["OPTIONS"]
     only_c = {"--width", "--signature", "--help"}
     assert options_of(tutti("help", "map")) == set(there) | only_c
 

@@ -1,0 +1,87 @@
+#include "map.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "fail.h"
+
+#define AT(field) offsetof(struct cli_map, field)
+
+const struct cli_option cli_map_options[] = {
+    {"--range", 0, CLI_RANGE, "[FIRST:]LAST[:STEP]",
+     "map over these whole numbers; LAST is not one of them", AT(range), 0},
+    {"--over", 0, CLI_WORD, "FILE",
+     "map over FILE.npy, or over the lines of any other file; - is standard "
+     "input",
+     AT(over), 0},
+    {"--output", 'o', CLI_WORD, "FILE",
+     "write FILE.npy, FILE.jsonl (JSON lines) or lines; without, or -: lines "
+     "to "
+     "standard output",
+     AT(output), 0},
+    {"--on", 0, CLI_WORD, "PLACE",
+     "where: serial, threads[:N], processes[:N], auto (the default)", AT(on),
+     0},
+    {"--workers", 0, CLI_COUNT, "N", "at most N workers, this one included",
+     AT(workers), 1024},
+    {"--task-timeout", 0, CLI_SECONDS, "SECONDS",
+     "a task that takes longer fails (Python functions)", AT(task_timeout), 0},
+    {"--errors", 0, CLI_CHOICE, "raise|return",
+     "a task that fails ends the run (raise), or the others go on and it is "
+     "told in its place (return)",
+     AT(errors), 0},
+    {"--progress", 0, CLI_FLAG, NULL, "a bar, where stderr is a terminal",
+     AT(progress), 0},
+    {"--explain", 0, CLI_FLAG, NULL,
+     "tell on stderr where it ran, why, and where the time went", AT(explain),
+     0},
+    {"--trace", 0, CLI_WORD, "FILE",
+     "write a Chrome trace (JSON; opens in Perfetto)", AT(trace), 0},
+    {"--width", 0, CLI_COUNT, "N",
+     "values that a row function with an out array gives (default: n)",
+     AT(width), INT_MAX},
+    {"--signature", 0, CLI_WORD, "'U NAME(T x)'",
+     "the C signature of a function in LIB.so", AT(signature), 0},
+    {"--help", 'h', CLI_FLAG, NULL, "this text", AT(help), 0},
+    {NULL, 0, CLI_FLAG, NULL, NULL, 0, 0},
+};
+
+enum cli_language cli_map_language(const char *function)
+{
+    const char *colon = strrchr(function, ':');
+    size_t length = colon ? (size_t)(colon - function) : 0;
+    if (!colon || !colon[1])
+        return CLI_NO_LANGUAGE;
+    if (length > 2 && !memcmp(colon - 2, ".c", 2))
+        return CLI_C;
+    if (length > 3 && !memcmp(colon - 3, ".py", 3))
+        return CLI_PYTHON;
+    for (const char *at = function; (at = strstr(at, ".so")); at++)
+        if (at + 3 <= colon && (at[3] == ':' || at[3] == '.'))
+            return CLI_LIBRARY;
+    return CLI_NO_LANGUAGE;
+}
+
+int cli_map_check(const struct cli_map *map)
+{
+    enum cli_language language = cli_map_language(map->function);
+    bool python = language == CLI_PYTHON;
+    if (language == CLI_NO_LANGUAGE)
+        return cli_fail("'%s': expected FILE.c:NAME, LIB.so:NAME or "
+                        "FILE.py:NAME",
+                        map->function);
+    if (map->signature && language != CLI_LIBRARY)
+        return cli_fail("--signature is for LIB.so:NAME: %s tells its own",
+                        map->function);
+    if (!map->signature && language == CLI_LIBRARY)
+        return cli_fail("%s: its signature is missing: expected --signature, "
+                        "such as --signature 'double f(double x)'",
+                        map->function);
+    if (map->width && python)
+        return cli_fail("--width is for C functions that fill a row: a "
+                        "Python function returns what it likes");
+    if (map->task_timeout > 0 && !python)
+        return cli_fail("--task-timeout is for Python functions: a C function "
+                        "runs in this process, where a task cannot be ended");
+    return CLI_OK;
+}
