@@ -12,6 +12,9 @@
 /* Ranges within this share of what is left, a worker: no one is late. */
 #define TAIL 4
 
+/* Tasks that a double and a size_t can both count. */
+#define MOST 1e18
+
 /* Long ranges are whole blocks, for bodies that vectorise across tasks. */
 #define BLOCK 128
 
@@ -38,7 +41,7 @@ size_t tt_grain_next(struct tt_grain *grain, size_t left, unsigned workers)
         double least = fmin(tasks, FLOOR_NS / (grain->per_task + 1));
         tasks = fmin(tasks, fmax(tail, least));
     }
-    grain->next = tasks > 1 ? (size_t)tasks : 1;
+    grain->next = tasks > 1 ? (size_t)fmin(tasks, MOST) : 1;
     if (grain->next >= 2 * BLOCK)
         grain->next -= grain->next % BLOCK;
     return grain->next;

@@ -65,10 +65,19 @@ void tt_run_fini(struct tutti_run *run)
     pthread_mutex_destroy(&run->guard);
 }
 
+/* Tasks in the first `units` units: the last unit may reach past the end, and
+ * past what a size_t holds. */
+static size_t tasks_of(const struct tutti_run *run, uint32_t units)
+{
+    size_t tasks;
+    if (__builtin_mul_overflow(units, run->unit, &tasks) || tasks > run->loop.n)
+        return run->loop.n;
+    return tasks;
+}
+
 size_t tt_run_left(struct tutti_run *run)
 {
-    size_t left = (size_t)tt_claim_left(&run->claim) * run->unit;
-    return left < run->loop.n ? left : run->loop.n;
+    return tasks_of(run, tt_claim_left(&run->claim));
 }
 
 void tt_run_count_in(struct tutti_run *run, unsigned workers)
@@ -107,9 +116,8 @@ static size_t units_of(const struct tutti_run *run, size_t tasks)
 static void range_of(const struct tutti_run *run, struct tt_range *range,
                      uint32_t begin, uint32_t end)
 {
-    size_t last = (size_t)end * run->unit;
-    range->begin = (size_t)begin * run->unit;
-    range->end = last < run->loop.n ? last : run->loop.n;
+    range->begin = tasks_of(run, begin);
+    range->end = tasks_of(run, end);
 }
 
 bool tt_run_claim_back(struct tutti_run *run, size_t tasks,
