@@ -23,10 +23,10 @@ static size_t fold_blocks(void *context, size_t begin, size_t end,
     (void)worker;
     for (; begin < end; begin++) {
         char *partial = r->partials + begin * size;
-        size_t first = begin * r->unit, last = first + r->unit;
+        size_t first = begin * r->unit, left = r->n - first;
         memcpy(partial, r->fold->identity, size);
-        if (r->fold->range(partial, first, last < r->n ? last : r->n,
-                           r->context) != 0)
+        size_t last = r->unit < left ? first + r->unit : r->n;
+        if (r->fold->range(partial, first, last, r->context) != 0)
             break;
     }
     return begin;
