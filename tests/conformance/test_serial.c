@@ -1,0 +1,7 @@
+#include "conformance.h"
+
+int main(void)
+{
+    return conform("serial", CONFORM_SHARES) +
+           conform("serial:1", CONFORM_SHARES);
+}
