@@ -53,6 +53,15 @@ static void *job_main(void *arg)
     return NULL;
 }
 
+/* No further than the caller's struct goes; one of another size is refused
+ * when the loop begins. */
+static void copy_options(tutti_options *to, const tutti_options *from)
+{
+    size_t size = from->size < sizeof *to ? from->size : sizeof *to;
+    memcpy(to, from, size);
+    to->size = from->size;
+}
+
 tutti_status tutti_submit(tutti_job **out, const tutti_loop *loop,
                           const tutti_options *options)
 {
@@ -66,7 +75,9 @@ tutti_status tutti_submit(tutti_job **out, const tutti_loop *loop,
     if (!job)
         return tt_fail_memory("a job");
     job->loop = *loop;
-    job->options = options ? *options : defaults;
+    job->options = defaults;
+    if (options)
+        copy_options(&job->options, options);
     pthread_mutex_init(&job->lock, NULL);
     int error = pthread_create(&job->thread, NULL, job_main, job);
     if (error) {
