@@ -251,7 +251,7 @@ static void recall(struct tutti_run *run)
 {
     bool closed = atomic_load_explicit(&run->closed, memory_order_acquire);
     unsigned why = 1u + closed;
-    if (run->recalled >= why || run->invited == 0 ||
+    if (run->recalled >= why || tt_run_empty(run) ||
         (!closed && tt_run_left(run) > 0))
         return;
     run->recalled = why;
@@ -284,11 +284,15 @@ bool tutti_run_wait(tutti_run *run, double seconds)
     return tt_run_empty(run);
 }
 
-/* What nobody ran although nobody failed: workers could not be had. */
+/* What nobody ran although nobody failed: workers could not be had. A run that
+ * was closed when all was done is none the worse. */
 static void check_all_done(struct tutti_run *run)
 {
-    if (run->status == TUTTI_OK && run->loop.n > atomic_load(&run->done))
-        tt_run_fail(run, atomic_load(&run->done), TUTTI_ELOST,
+    size_t done = atomic_load(&run->done);
+    if (run->failed == SIZE_MAX && done >= run->loop.n)
+        run->status = TUTTI_OK;
+    else if (run->status == TUTTI_OK)
+        tt_run_fail(run, done, TUTTI_ELOST,
                     run->forks != atomic_load(&tt_fork_count)
                         ? "the process forked inside the loop: the child has "
                           "no workers to end it"
@@ -320,8 +324,13 @@ static tutti_status end(struct tutti_run *run)
 {
     while (!tutti_run_wait(run, 1))
         continue;
-    if (run->watched)
+    if (run->watched) {
         tt_board_remove(run);
+        run->watched = false;
+        /* The helper may have invited until then. */
+        while (!tutti_run_wait(run, 1))
+            continue;
+    }
     tt_board_settle(run);
     check_all_done(run);
     uint64_t now = tt_clock();
