@@ -60,8 +60,8 @@ static tutti_status count_of(unsigned *count, const char *text,
         return TUTTI_OK;
     char *end;
     unsigned long value = strtoul(colon + 1, &end, 10);
-    if (!isdigit((unsigned char)colon[1]) || *end || value < 1 ||
-        value > MOST_WORKERS)
+    if (!isdigit((unsigned char)colon[1]) || *end || end - colon > 5 ||
+        value < 1 || value > MOST_WORKERS)
         return tt_fail(TUTTI_EARG,
                        "place \"%.40s\": expected a number of workers from 1 "
                        "to %d behind the colon",
