@@ -3,15 +3,7 @@
 #ifndef TUTTI_TESTS_CONFORMANCE_H
 #define TUTTI_TESTS_CONFORMANCE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <tutti.h>
+#include "tally.h"
 
 /* Whether bodies see the caller's memory and run in its process. */
 enum { CONFORM_SHARES = 1 };
@@ -33,26 +25,5 @@ extern const size_t conform_results_count, conform_tasks_count,
 /* For the parts: the place under test, and options that name it. */
 extern const char *conform_on;
 tutti_options conform_options(void);
-
-/* Keeps the CPU busy for so long. */
-void conform_spin(uint64_t ns);
-
-/* Which tasks of a loop ran, how often, and what each costs. */
-struct tally {
-    _Atomic unsigned char *times;
-    size_t n;
-    uint64_t (*cost)(size_t index, size_t n); /* ns; NULL: none */
-    const bool *fails;                        /* a task; NULL: none */
-};
-
-struct tally *tally_new(size_t n);
-void tally_free(struct tally *tally);
-
-/* A tutti_for_fn on a tally: counts the task, pays its cost, fails with
- * "index %zu is bad" if it shall. */
-int tally_task(size_t index, void *tally);
-
-/* Tasks that ran; asserts that none ran twice. */
-size_t tally_ran(const struct tally *tally);
 
 #endif

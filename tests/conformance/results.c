@@ -55,19 +55,6 @@ static void map_over_strides(void **state)
     check_map(8, 8, 1);
 }
 
-static void map_of_nothing_needs_no_arrays(void **state)
-{
-    (void)state;
-    tutti_options options = conform_options();
-    tutti_array none = {NULL, 0};
-    assert_int_equal(tutti_map(square, none, none, 0, NULL, 0, &options),
-                     TUTTI_OK);
-    assert_int_equal(tutti_map(square, none, none, 1, NULL, 0, &options),
-                     TUTTI_EARG);
-    assert_int_equal(tutti_map(NULL, none, none, 0, NULL, 0, &options),
-                     TUTTI_EARG);
-}
-
 /* Concatenation: does not commute. */
 struct text {
     size_t length;
@@ -146,70 +133,10 @@ static void float_sums_have_the_same_bits(void **state)
     }
 }
 
-/* h(end) - h(begin): sums to h(n) - h(0) if the ranges tile [0, n). */
-static int tile(void *partial, size_t begin, size_t end, void *context)
-{
-    (void)context;
-    *(uint64_t *)partial += (uint64_t)end * end - (uint64_t)begin * begin;
-    return begin >= end;
-}
-
-static void add_whole(void *left, const void *right, void *context)
-{
-    (void)context;
-    *(uint64_t *)left += *(const uint64_t *)right;
-}
-
-static void reduce_tiles_huge_counts(void **state)
-{
-    (void)state;
-    static const uint64_t zero;
-    const tutti_fold fold = {sizeof zero, &zero, tile, add_whole};
-    static const size_t counts[] = {4097, (size_t)1 << 33, SIZE_MAX - 4096,
-                                    SIZE_MAX};
-    tutti_options options = conform_options();
-    for (size_t i = 0; i < 4; i++)
-        for (size_t unit = 0; unit < 2; unit++) {
-            uint64_t got = 0;
-            size_t n = counts[i];
-            assert_int_equal(tutti_reduce(&got, &fold, n,
-                                          unit ? n / 100 * 99 : 0, NULL, 0,
-                                          &options),
-                             TUTTI_OK);
-            assert_true(got == (uint64_t)n * n);
-        }
-}
-
-static void reduce_refuses(void **state)
-{
-    (void)state;
-    static const double zero;
-    tutti_options options = conform_options();
-    double got = 7;
-    tutti_fold fold = {sizeof zero, &zero, sum_range, add};
-    assert_int_equal(tutti_reduce(NULL, &fold, 1, 0, NULL, 0, &options),
-                     TUTTI_EARG);
-    assert_int_equal(tutti_reduce(&got, NULL, 1, 0, NULL, 0, &options),
-                     TUTTI_EARG);
-    fold.size = 0;
-    assert_int_equal(tutti_reduce(&got, &fold, 1, 0, NULL, 0, &options),
-                     TUTTI_EARG);
-    fold.size = (1 << 20) + 1;
-    assert_int_equal(tutti_reduce(&got, &fold, 1, 0, NULL, 0, &options),
-                     TUTTI_EARG);
-    fold.size = sizeof zero;
-    assert_true(got == 7);
-    assert_int_equal(tutti_reduce(&got, &fold, 0, 0, NULL, 0, &options), 0);
-    assert_true(got == 0);
-}
-
 CONFORM_PART(results) = {
     cmocka_unit_test(map_over_strides),
-    cmocka_unit_test(map_of_nothing_needs_no_arrays),
     cmocka_unit_test(reduce_keeps_the_order),
     cmocka_unit_test(float_sums_have_the_same_bits),
-    cmocka_unit_test(reduce_tiles_huge_counts),
-    cmocka_unit_test(reduce_refuses),
 };
 const size_t conform_results_count =
     sizeof conform_results / sizeof *conform_results;

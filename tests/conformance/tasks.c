@@ -1,7 +1,7 @@
 /* Every task runs, once, in ranges that respect the unit. */
 #include <stdlib.h>
 
-#include "../seed.h"
+#include "seed.h"
 #include "conformance.h"
 
 static uint64_t uniform(size_t index, size_t n)
@@ -75,7 +75,7 @@ static size_t tile(void *context, size_t begin, size_t end, unsigned worker)
                     begin % tiles->unit != 0 ||
                     (end != tiles->n && end % tiles->unit != 0);
     if (tiles->n < 5000)
-        conform_spin(2000);
+        tally_spin(2000);
     return end;
 }
 

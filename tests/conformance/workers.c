@@ -24,7 +24,7 @@ static int nested(size_t index, void *context)
     (void)index;
     if (level->depth == 0) {
         level->nest->leaves++;
-        conform_spin(2000);
+        tally_spin(2000);
         return 0;
     }
     tutti_options options = conform_options();
@@ -39,27 +39,6 @@ static void loops_nest(void **state)
     tutti_options options = conform_options();
     assert_int_equal(tutti_for(nested, 12, &top, 0, &options), TUTTI_OK);
     assert_int_equal(nest.leaves, 12 * 12 * 12);
-}
-
-/* The failure of an inner loop is the outer task's sentence. */
-static int inner_fails(size_t index, void *context)
-{
-    tutti_options options = conform_options();
-    return index == 5 ? tutti_for(tally_task, 8, context, 0, &options) : 0;
-}
-
-static void inner_failures_come_out(void **state)
-{
-    (void)state;
-    static const bool fails[8] = {[3] = true};
-    struct tally *tally = tally_new(8);
-    tutti_options options = conform_options();
-    tally->fails = fails;
-    assert_int_equal(tutti_for(inner_fails, 10, tally, 0, &options),
-                     TUTTI_ETASK);
-    assert_string_equal(tutti_detail(),
-                        "task 5 failed: task 3 failed: index 3 is bad");
-    tally_free(tally);
 }
 
 static uint64_t small(size_t index, size_t n)
@@ -118,7 +97,7 @@ static size_t use_scratch(void *context, size_t begin, size_t end,
            !atomic_compare_exchange_weak(&scratch->highest, &highest, worker))
         continue;
     scratch->sum[worker] += end - begin;
-    conform_spin(5000 * (end - begin));
+    tally_spin(5000 * (end - begin));
     scratch->busy[worker] = 0;
     return end;
 }
@@ -166,30 +145,10 @@ static void workers_have_numbers_of_their_own(void **state)
     }
 }
 
-static void open_places_are_used_and_closed(void **state)
-{
-    (void)state;
-    for (int turn = 0; turn < 20; turn++) {
-        tutti_options options = TUTTI_OPTIONS_INIT;
-        struct tally *tally = tally_new(100);
-        assert_int_equal(tutti_place_open(&options.place, conform_on), 0);
-        assert_string_equal(tutti_place_text(options.place), conform_on);
-        options.on = "nowhere: the open place wins";
-        tally->cost = small;
-        if (turn % 3)
-            assert_int_equal(tutti_for(tally_task, 100, tally, 0, &options), 0);
-        assert_int_equal(tally_ran(tally), turn % 3 ? 100 : 0);
-        tutti_place_close(options.place);
-        tally_free(tally);
-    }
-}
-
 CONFORM_PART(workers) = {
     cmocka_unit_test(loops_nest),
-    cmocka_unit_test(inner_failures_come_out),
     cmocka_unit_test(threads_loop_at_once),
     cmocka_unit_test(workers_have_numbers_of_their_own),
-    cmocka_unit_test(open_places_are_used_and_closed),
 };
 const size_t conform_workers_count =
     sizeof conform_workers / sizeof *conform_workers;
