@@ -125,7 +125,7 @@ static tutti_status explain(const struct job *job, struct tt_outcome *outcome)
 static tutti_status compile(const struct job *job, const char *folder)
 {
     char source[PATH_MAX], object[PATH_MAX], depend[PATH_MAX];
-    char *words[TT_COMPILER_WORDS + FLAGS + 12];
+    char *words[TT_COMPILER_WORDS + FLAGS + 16];
     struct tt_outcome *outcome = malloc(sizeof *outcome);
     size_t n = 0;
     if (outcome == NULL)
@@ -141,6 +141,8 @@ static tutti_status compile(const struct job *job, const char *folder)
                     "-iquote",
                     (char *)job->include,
                     "-MD",
+                    "-MT",
+                    "kernel",
                     "-MF",
                     depend,
                     "-o",

@@ -101,6 +101,35 @@ static void sees_every_input(void **state)
     assert_int_equal(scratch_compilers(), 5);
 }
 
+/* Headers are noted by names as make writes them. */
+static void knows_headers_by_odd_names(void **state)
+{
+    static const char *const folders[] = {"a b",  "c$d",  "e#f", "g'h",
+                                          "i: j", "k\"l", "m%n"};
+    const char *compilers[] = {"gcc", "clang"};
+    char name[64];
+    size_t runs = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        assert_int_equal(mkdir(scratch_path(folders[i]), 0700), 0);
+        snprintf(name, sizeof name, "%s/k.h", folders[i]);
+        scratch_write(name, "#define ADD 3\n");
+        snprintf(name, sizeof name, "%s/k.c", folders[i]);
+        scratch_write(name, source);
+        for (size_t c = 0; c < 2; c++) {
+            struct tt_compiler found;
+            setenv("CC", compilers[c], 1);
+            if (tt_compiler_find(&found) != TUTTI_OK)
+                continue;
+            assert_int_equal(result_of(name), 3);
+            runs++;
+            if (scratch_cached(".list", NULL, 0) != runs)
+                fail_msg("%s: not kept by %s", name, compilers[c]);
+        }
+    }
+    assert_true(runs > 0);
+}
+
 static void gives_the_new_library_beside_the_old(void **state)
 {
     tutti_kernel *old, *new;
@@ -470,6 +499,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(calls_the_compiler_once),
         TEST(sees_every_input),
+        TEST(knows_headers_by_odd_names),
         TEST(gives_the_new_library_beside_the_old),
         TEST(trusts_no_header_of_now),
         TEST(makes_broken_files_again),
