@@ -1,0 +1,60 @@
+/* The ledger of a run: who owns which range. Written down before the range
+ * leaves, so that a lost worker's tasks are known. Used by one thread: that of
+ * the place that claims for its workers. */
+#ifndef TT_LOOP_LEDGER_H
+#define TT_LOOP_LEDGER_H
+
+#include "loop/run.h"
+
+struct tt_entry {
+    struct tt_range range;
+    uint64_t worker;   /* instance, never used twice; 0: waits for one */
+    uint64_t deadline; /* tt_clock(); UINT64_MAX: none */
+    unsigned attempts; /* workers lost while they ran it */
+};
+
+/* Zero-initialised is empty. Entries stand in the order of their claims. */
+struct tt_ledger {
+    struct tt_entry *entries;
+    size_t count, room;
+};
+
+void tt_ledger_fini(struct tt_ledger *ledger);
+
+/* Claims for `worker`: a range that waits, else up to `tasks` tasks from the
+ * run's back. *entry is NULL when there is none; else valid until the next
+ * call on the ledger. TUTTI_EMEM: nothing is claimed. */
+TUTTI_MUST_CHECK tutti_status tt_ledger_claim(struct tt_ledger *ledger,
+                                              struct tutti_run *run,
+                                              size_t tasks, uint64_t worker,
+                                              struct tt_entry **entry);
+
+/* Gives the newest entry of `worker` back to the run, for its caller to run.
+ * False: others claimed since, or it was lost before; the entry is gone. */
+bool tt_ledger_unclaim(struct tt_ledger *ledger, struct tutti_run *run,
+                       uint64_t worker);
+
+/* Strikes out the oldest entry of `worker`, which must be [begin, end). False:
+ * it holds no such range (a late result, a foreign one). */
+bool tt_ledger_done(struct tt_ledger *ledger, uint64_t worker, size_t begin,
+                    size_t end);
+
+/* The range that `worker` runs: its oldest entry, or NULL. */
+struct tt_entry *tt_ledger_runs(struct tt_ledger *ledger, uint64_t worker);
+
+/* How many ranges `worker` holds; worker 0: how many wait. */
+size_t tt_ledger_held(const struct tt_ledger *ledger, uint64_t worker);
+
+/* `worker` is lost. What it had not begun waits for another. So does the range
+ * that it ran, if it may be run again; else it is struck out and copied to
+ * *lost, and the result is true. */
+bool tt_ledger_lost(struct tt_ledger *ledger, uint64_t worker, unsigned retries,
+                    struct tt_entry *lost);
+
+/* Strikes out all of `worker`; worker 0: all that wait. */
+void tt_ledger_drop(struct tt_ledger *ledger, uint64_t worker);
+
+/* Strikes out waiting ranges from task `index` on. */
+void tt_ledger_close(struct tt_ledger *ledger, size_t index);
+
+#endif
