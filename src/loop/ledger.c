@@ -29,7 +29,7 @@ static void strike(struct tt_ledger *ledger, struct tt_entry *entry)
     ledger->count--;
 }
 
-struct tt_entry *tt_ledger_runs(struct tt_ledger *ledger, uint64_t worker)
+struct tt_entry *tt_ledger_runs(const struct tt_ledger *ledger, uint64_t worker)
 {
     for (size_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].worker == worker)
@@ -45,60 +45,68 @@ size_t tt_ledger_held(const struct tt_ledger *ledger, uint64_t worker)
     return held;
 }
 
-tutti_status tt_ledger_claim(struct tt_ledger *ledger, struct tutti_run *run,
-                             size_t tasks, uint64_t worker,
-                             struct tt_entry **entry)
+bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
+                    size_t tasks, struct tt_range *range)
 {
+    const struct tt_entry *entry = tt_ledger_runs(ledger, 0);
+    if (entry) {
+        *range = entry->range;
+        return true;
+    }
+    uint64_t word = atomic_load_explicit(&run->claim, memory_order_relaxed);
+    uint32_t front = tt_claim_front_of(word), back = tt_claim_back_of(word);
+    if (front == back)
+        return false;
+    size_t units = tasks / run->unit ? tasks / run->unit : 1;
+    if (units < back - front && run->caller)
+        front = back - (uint32_t)units;
+    else if (units < back - front)
+        back = front + (uint32_t)units;
+    size_t end = back * run->unit;
+    range->begin = front * run->unit;
+    range->end = end < run->loop.n ? end : run->loop.n;
+    return true;
+}
+
+/* Claims exactly `range`, unless some of it is taken. */
+static bool take(struct tutti_run *run, const struct tt_range *range)
+{
+    uint32_t begin = (uint32_t)(range->begin / run->unit);
+    uint32_t end = (uint32_t)((range->end + run->unit - 1) / run->unit);
+    uint64_t old = atomic_load_explicit(&run->claim, memory_order_relaxed);
+    uint64_t new;
+    do {
+        uint32_t front = tt_claim_front_of(old), back = tt_claim_back_of(old);
+        if (begin < front || end > back || (run->caller && end != back) ||
+            (!run->caller && begin != front))
+            return false;
+        new = run->caller ? tt_claim_word(front, begin)
+                          : tt_claim_word(end, back);
+    } while (!atomic_compare_exchange_weak_explicit(
+        &run->claim, &old, new, memory_order_acq_rel, memory_order_relaxed));
+    return true;
+}
+
+tutti_status tt_ledger_take(struct tt_ledger *ledger, struct tutti_run *run,
+                            const struct tt_range *range, uint64_t worker,
+                            struct tt_entry **entry)
+{
+    struct tt_entry new = {
+        .range = *range, .worker = worker, .deadline = UINT64_MAX};
     *entry = NULL;
     tutti_status status = reserve(ledger);
     if (status)
         return status;
-    struct tt_entry new = {.worker = worker, .deadline = UINT64_MAX};
-    struct tt_entry *waiting = tt_ledger_runs(ledger, 0);
-    if (waiting) {
-        new.range = waiting->range;
-        new.attempts = waiting->attempts;
-        strike(ledger, waiting);
-    } else if (!tt_run_claim_back(run, tasks, &new.range)) {
+    struct tt_entry *old = tt_ledger_runs(ledger, 0);
+    if (old) {
+        new.attempts = old->attempts;
+        strike(ledger, old);
+    } else if (!take(run, range)) {
         return TUTTI_OK;
     }
     *entry = &ledger->entries[ledger->count++];
     **entry = new;
     return TUTTI_OK;
-}
-
-/* Reopening what was closed meanwhile must not last: closing marks the run
- * first and the claim word second, so one of the two sides sees the other. */
-static void close_again(struct tutti_run *run)
-{
-    pthread_mutex_lock(&run->guard);
-    size_t failed = run->failed;
-    pthread_mutex_unlock(&run->guard);
-    if (failed != SIZE_MAX)
-        tt_claim_close(&run->claim, (uint32_t)(failed / run->unit));
-    if (atomic_load_explicit(&run->closed, memory_order_acquire))
-        tt_claim_close(&run->claim, 0);
-}
-
-bool tt_ledger_unclaim(struct tt_ledger *ledger, struct tutti_run *run,
-                       uint64_t worker)
-{
-    size_t i = ledger->count;
-    while (ledger->entries[--i].worker != worker)
-        ;
-    struct tt_entry entry = ledger->entries[i];
-    strike(ledger, &ledger->entries[i]);
-    uint32_t begin = (uint32_t)(entry.range.begin / run->unit);
-    uint32_t end = (uint32_t)((entry.range.end + run->unit - 1) / run->unit);
-    uint64_t old = atomic_load_explicit(&run->claim, memory_order_relaxed);
-    do {
-        if (entry.attempts || tt_claim_back_of(old) != begin)
-            return false;
-    } while (!atomic_compare_exchange_weak_explicit(
-        &run->claim, &old, tt_claim_word(tt_claim_front_of(old), end),
-        memory_order_acq_rel, memory_order_relaxed));
-    close_again(run);
-    return true;
 }
 
 bool tt_ledger_done(struct tt_ledger *ledger, uint64_t worker, size_t begin,

@@ -21,26 +21,31 @@ struct tt_ledger {
 
 void tt_ledger_fini(struct tt_ledger *ledger);
 
-/* Claims for `worker`: a range that waits, else up to `tasks` tasks from the
- * run's back. *entry is NULL when there is none; else valid until the next
- * call on the ledger. TUTTI_EMEM: nothing is claimed. */
-TUTTI_MUST_CHECK tutti_status tt_ledger_claim(struct tt_ledger *ledger,
-                                              struct tutti_run *run,
-                                              size_t tasks, uint64_t worker,
-                                              struct tt_entry **entry);
+/* The range to claim next: one that waits, else up to `tasks` tasks from the
+ * run's back, or from its front if the caller does not claim there. It is not
+ * claimed yet: what cannot be sent is left to the caller. False: nothing is
+ * left. */
+bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
+                    size_t tasks, struct tt_range *range);
 
-/* Gives the newest entry of `worker` back to the run, for its caller to run.
- * False: others claimed since, or it was lost before; the entry is gone. */
-bool tt_ledger_unclaim(struct tt_ledger *ledger, struct tutti_run *run,
-                       uint64_t worker);
+/* Claims that range for `worker`. *entry is NULL when it was taken meanwhile:
+ * look again; else valid until the next call on the ledger. TUTTI_EMEM:
+ * nothing is claimed. */
+TUTTI_MUST_CHECK tutti_status tt_ledger_take(struct tt_ledger *ledger,
+                                             struct tutti_run *run,
+                                             const struct tt_range *range,
+                                             uint64_t worker,
+                                             struct tt_entry **entry);
 
 /* Strikes out the oldest entry of `worker`, which must be [begin, end). False:
  * it holds no such range (a late result, a foreign one). */
 bool tt_ledger_done(struct tt_ledger *ledger, uint64_t worker, size_t begin,
                     size_t end);
 
-/* The range that `worker` runs: its oldest entry, or NULL. */
-struct tt_entry *tt_ledger_runs(struct tt_ledger *ledger, uint64_t worker);
+/* The range that `worker` runs: its oldest entry, or NULL. Worker 0: the one
+ * that waits longest. */
+struct tt_entry *tt_ledger_runs(const struct tt_ledger *ledger,
+                                uint64_t worker);
 
 /* How many ranges `worker` holds; worker 0: how many wait. */
 size_t tt_ledger_held(const struct tt_ledger *ledger, uint64_t worker);

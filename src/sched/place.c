@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/status.h"
+#include "place/processes/processes.h"
 #include "place/serial/serial.h"
 #include "place/threads/threads.h"
 
@@ -17,6 +18,7 @@
 static const tutti_place_ops *const registry[] = {
     &tt_place_serial,
     &tt_place_threads,
+    &tt_place_processes,
 };
 
 #define KINDS (sizeof registry / sizeof *registry)

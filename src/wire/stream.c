@@ -17,8 +17,10 @@ void tt_stream_init(struct tt_stream *stream, int fd)
 
 void tt_stream_fini(struct tt_stream *stream)
 {
-    if (stream->fd >= 0)
+    if (stream->fd >= 0) {
+        shutdown(stream->fd, SHUT_RDWR); /* forked children may hold copies */
         close(stream->fd);
+    }
     tutti_bytes_clear(&stream->in);
     tutti_bytes_clear(&stream->out);
     *stream = (struct tt_stream){.fd = -1, .ended = true};
@@ -42,8 +44,7 @@ void tt_stream_send(struct tt_stream *stream, bool wait)
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (errno != EINTR) {
-            stream->ended = true;
-            break;
+            break; /* what the other end had sent can still be received */
         }
     }
     empty(&stream->out, &stream->sent);

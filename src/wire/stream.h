@@ -29,8 +29,8 @@ static inline bool tt_stream_full(const struct tt_stream *stream)
 }
 
 /* Sends what waits in stream->out: all of it if `wait`, else what the socket
- * takes now. An end that is gone shows in stream->ended, and what waited is
- * dropped. */
+ * takes now. When the other end is gone, what waits is dropped; receiving
+ * will tell. */
 void tt_stream_send(struct tt_stream *stream, bool wait);
 
 /* Receives once, waiting for the first byte if `wait`. TUTTI_EMEM. */

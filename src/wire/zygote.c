@@ -178,6 +178,7 @@ int tutti_zygote_serve(int control, void (*before)(void),
     sigset_t deaths;
     sigemptyset(&deaths);
     sigaddset(&deaths, SIGCHLD);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* of the thread that started it */
     signal(SIGCHLD, SIG_DFL); /* ignored, children could not be waited for */
     fcntl(control, F_SETFD, FD_CLOEXEC);
     sigprocmask(SIG_BLOCK, &deaths, &z.mask);

@@ -1,0 +1,390 @@
+/* Runs and the seats that they have here. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "place/processes/pool.h"
+#include "place/processes/range.h"
+
+#define GRACE_NS 50000000u /* for ranges whose results nobody wants */
+#define CRASHES_MOST 3     /* workers that die while they prepare for a run */
+
+static struct tt_feed *find_feed(struct tt_feeder *f, const tutti_run *run)
+{
+    struct tt_feed *feed = f->feeds;
+    while (feed && feed->run != run)
+        feed = feed->next;
+    return feed;
+}
+
+static struct tt_feed *make_feed(struct tt_feeder *f, tutti_run *run)
+{
+    struct tt_feed *feed = calloc(1, sizeof *feed);
+    if (!feed)
+        return NULL;
+    feed->run = run;
+    feed->message = run->loop.message;
+    feed->loop = ++f->loops;
+    feed->next = f->feeds;
+    f->feeds = feed;
+    if (feed->message->prepare)
+        feed->message->prepare(run->loop.context);
+    return feed;
+}
+
+/* The last seat leaves. What only workers could still run is left over. */
+static void end_feed(struct tt_feeder *f, struct tt_feed *feed)
+{
+    struct tt_feed **at = &f->feeds;
+    while (*at != feed)
+        at = &(*at)->next;
+    *at = feed->next;
+    tutti_run *run = feed->run;
+    if (tt_ledger_held(&feed->ledger, 0) ||
+        (!run->caller && tt_run_left(run) > 0))
+        tt_run_close(run, feed->status ? feed->status : TUTTI_ELOST,
+                     feed->status ? feed->why : "no worker was left");
+    tt_ledger_fini(&feed->ledger);
+    tutti_bytes_clear(&feed->job);
+    free(feed);
+}
+
+static void free_process(struct tt_feeder *f, struct tt_process *p)
+{
+    struct tt_frame forget = {.kind = TT_FRAME_FORGET, .loop = p->loop};
+    p->seat = NULL;
+    if (p->state != TT_PROCESS_WORKS)
+        return;
+    if (tt_frame_put(&p->stream.out, forget, NULL, 0) != TUTTI_OK)
+        p->loop = 0; /* it forgets at its next job */
+    tt_stream_send(&p->stream, false);
+    tt_staff_turn(f, p, TT_PROCESS_IDLE);
+}
+
+/* Counting out is last: it may free the run. */
+static void leave(struct tt_feeder *f, struct tt_seat *seat)
+{
+    struct tt_feed *feed = seat->feed;
+    struct tt_seat **at = &feed->seats;
+    tutti_run *run = feed->run;
+    uint64_t now = tt_clock();
+    if (seat->process)
+        free_process(f, seat->process);
+    if (seat->lane)
+        tt_lane_turn(seat->lane, TT_IDLE, now);
+    while (*at != seat)
+        at = &(*at)->next;
+    *at = seat->next;
+    if (!feed->seats)
+        end_feed(f, feed);
+    free(seat);
+    tt_run_count_out(run);
+}
+
+void tt_feed_order(struct tt_feeder *f, const struct tt_order *order)
+{
+    struct tt_feed *feed = find_feed(f, order->run);
+    unsigned made = 0;
+    if (!feed)
+        feed = make_feed(f, order->run);
+    for (; feed && made < order->workers; made++) {
+        struct tt_seat *seat = calloc(1, sizeof *seat);
+        if (!seat)
+            break;
+        seat->feed = feed;
+        seat->invited = order->at;
+        seat->next = feed->seats;
+        feed->seats = seat;
+    }
+    if (feed && !feed->seats)
+        end_feed(f, feed);
+    for (; made < order->workers; made++)
+        tt_run_count_out(order->run);
+}
+
+/* Keeps why work may be left over. */
+static void note_why(struct tt_feed *feed, tutti_status status, const char *why)
+{
+    if (feed->status)
+        return;
+    feed->status = status;
+    snprintf(feed->why, sizeof feed->why, "%s",
+             *why ? why : "the function cannot be sent to a worker process");
+}
+
+void tt_feed_break(struct tt_feed *feed, tutti_status status, const char *why)
+{
+    note_why(feed, status, why);
+    feed->broken = true;
+}
+
+/* Whether a worker more could find something to do. */
+static bool has_work(struct tt_feed *feed)
+{
+    return !feed->broken &&
+           (tt_ledger_held(&feed->ledger, 0) || tt_run_left(feed->run) > 0);
+}
+
+/* Sends the job, which is encoded once a run. False: it cannot be. */
+static bool send_job(struct tt_feed *feed, struct tt_process *p)
+{
+    tutti_status status = TUTTI_OK;
+    size_t mark;
+    if (!feed->job.size) {
+        tt_detail_clear();
+        status = tt_frame_open(&feed->job, &mark);
+        if (!status)
+            status =
+                feed->message->encode_job(feed->run->loop.context, &feed->job);
+        if (!status)
+            status = tt_frame_close(
+                &feed->job, mark,
+                (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop});
+    }
+    if (!status)
+        status =
+            tutti_bytes_append(&p->stream.out, feed->job.data, feed->job.size);
+    if (status) {
+        tutti_bytes_clear(&feed->job);
+        tt_feed_break(feed, status, tutti_detail());
+    }
+    return !status;
+}
+
+/* Gives a seat to an idle process, or has one forked. */
+static void seek(struct tt_feeder *f, struct tt_seat *seat)
+{
+    struct tt_feed *feed = seat->feed;
+    const char *const *command = feed->message->command;
+    struct tt_process *p = tt_staff_idle(f, command);
+    if (!p) {
+        struct tt_zygote *z = tt_staff_zygote(f, command);
+        if (z)
+            z->wanted++;
+        else
+            note_why(feed, TUTTI_ESYS, tutti_detail());
+        if (!z)
+            leave(f, seat);
+        return;
+    }
+    if (!send_job(feed, p)) {
+        leave(f, seat);
+        return;
+    }
+    seat->process = p;
+    p->seat = seat;
+    p->loop = feed->loop;
+    tt_staff_turn(f, p, TT_PROCESS_PREPARES);
+    tt_stream_send(&p->stream, false);
+}
+
+/* Tasks from here on need not be run: SIZE_MAX: all must. */
+static size_t wanted_below(tutti_run *run)
+{
+    pthread_mutex_lock(&run->guard);
+    size_t failed = run->failed;
+    pthread_mutex_unlock(&run->guard);
+    return atomic_load_explicit(&run->closed, memory_order_acquire) ? 0
+                                                                    : failed;
+}
+
+/* The process of a joined seat is not waited for any more. */
+static void cut_off(struct tt_feeder *f, struct tt_seat *seat)
+{
+    struct tt_process *p = seat->process;
+    seat->process = NULL;
+    p->seat = NULL;
+    tt_staff_kill(f, p);
+}
+
+/* What runs although nobody wants it gets a short grace: a worker that ends
+ * by itself stays warm. True: the seat has left. */
+static bool cut_unwanted(struct tt_feeder *f, struct tt_seat *seat,
+                         size_t below)
+{
+    struct tt_feed *feed = seat->feed;
+    uint64_t number = seat->process->number;
+    struct tt_entry *entry = tt_ledger_runs(&feed->ledger, number);
+    if (!entry || entry->range.begin < below)
+        return false;
+    if (!feed->grace)
+        feed->grace = f->now + GRACE_NS;
+    tt_feeder_due(f, feed->grace);
+    if (f->now < feed->grace)
+        return false;
+    tt_ledger_drop(&feed->ledger, number);
+    cut_off(f, seat);
+    leave(f, seat);
+    return true;
+}
+
+static void cut_overdue(struct tt_feeder *f, struct tt_seat *seat)
+{
+    struct tt_feed *feed = seat->feed;
+    struct tt_process *p = seat->process;
+    struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number), lost;
+    if (!entry || entry->deadline > f->now) {
+        if (entry && entry->deadline != UINT64_MAX)
+            tt_feeder_due(f, entry->deadline);
+        return;
+    }
+    tutti_run *run = feed->run;
+    char why[TT_DETAIL_SIZE];
+    cut_off(f, seat);
+    tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
+    if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &lost))
+        return;
+    snprintf(why, sizeof why,
+             "task %zu took longer than the %g s it may take; worker %u (pid "
+             "%ld), which ran it, was killed",
+             lost.range.begin, run->options.task_timeout, seat->lane->worker,
+             (long)p->pid);
+    tt_run_fail(run, lost.range.begin, TUTTI_ETIME, why);
+}
+
+static void tend_seat(struct tt_feeder *f, struct tt_seat *seat, size_t below)
+{
+    bool joined = seat->process && seat->process->state == TT_PROCESS_WORKS;
+    if (joined) {
+        if (cut_unwanted(f, seat, below))
+            return;
+        cut_overdue(f, seat);
+    }
+    if (!seat->process || seat->process->state == TT_PROCESS_PREPARES) {
+        if (!has_work(seat->feed))
+            leave(f, seat);
+        else if (!seat->process)
+            seek(f, seat);
+    }
+}
+
+void tt_feed_tend(struct tt_feeder *f)
+{
+    for (struct tt_feed *feed = f->feeds, *next; feed; feed = next) {
+        next = feed->next;
+        size_t below = wanted_below(feed->run);
+        tt_ledger_close(&feed->ledger, below);
+        for (struct tt_seat *seat = feed->seats, *after; seat; seat = after) {
+            after = seat->next; /* leaving frees the feed with the last seat */
+            tend_seat(f, seat, below);
+        }
+    }
+}
+
+/* A prepared process sits down. */
+static void join(struct tt_feeder *f, struct tt_seat *seat)
+{
+    if (!seat->lane)
+        seat->lane = tt_run_join(seat->feed->run, seat->invited);
+    tt_staff_turn(f, seat->process, TT_PROCESS_WORKS);
+    if (seat->lane)
+        tt_lane_turn(seat->lane, TT_COPY, tt_clock());
+    if (!seat->lane || !tt_range_send(f, seat))
+        leave(f, seat);
+}
+
+static void refused(struct tt_feeder *f, struct tt_process *p, const char *data,
+                    size_t size)
+{
+    struct tt_seat *seat = p->seat;
+    char why[TT_DETAIL_SIZE];
+    tt_staff_turn(f, p, TT_PROCESS_IDLE);
+    if (!seat)
+        return;
+    snprintf(why, sizeof why,
+             "a worker process (pid %ld) cannot run this function%s%.*s",
+             (long)p->pid, size ? ": " : "", size < 400 ? (int)size : 400,
+             data);
+    tt_feed_break(seat->feed, TUTTI_EPLACE, why);
+    leave(f, seat);
+}
+
+tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
+                          const struct tt_frame *frame, const void *data)
+{
+    struct tt_seat *seat = p->seat;
+    bool prepares = p->state == TT_PROCESS_PREPARES;
+    if (frame->kind == TT_FRAME_DONE && seat && seat->lane) {
+        tutti_status status = tt_range_done(seat, frame, data);
+        if (!status && p->state == TT_PROCESS_WORKS && !tt_range_send(f, seat))
+            leave(f, seat);
+        return status;
+    }
+    if (p->state >= TT_PROCESS_LOST)
+        return TUTTI_OK;
+    if (!prepares || frame->loop != p->loop ||
+        (frame->kind != TT_FRAME_PREPARED && frame->kind != TT_FRAME_REFUSED))
+        return tt_fail(TUTTI_ESYS, "a message of kind %u was not expected",
+                       frame->kind);
+    if (frame->kind == TT_FRAME_REFUSED)
+        refused(f, p, data, frame->size);
+    else if (seat)
+        join(f, seat);
+    else
+        tt_staff_turn(f, p, TT_PROCESS_IDLE);
+    return TUTTI_OK;
+}
+
+static void say_tasks(char *out, size_t size, const struct tt_range *range)
+{
+    if (range->end - range->begin == 1)
+        snprintf(out, size, "task %zu", range->begin);
+    else
+        snprintf(out, size, "tasks %zu..%zu", range->begin, range->end - 1);
+}
+
+/* A worker died before it had a range. Nothing was run, so others may try,
+ * but not for ever. */
+static void crashed(struct tt_feed *feed, struct tt_process *p,
+                    const char *cause)
+{
+    char why[TT_DETAIL_SIZE];
+    snprintf(why, sizeof why,
+             "a worker process (pid %ld) %s while it prepared for the function",
+             (long)p->pid, cause);
+    if (++feed->crashes >= CRASHES_MOST + feed->run->options.retries)
+        tt_feed_break(feed, TUTTI_ELOST, why);
+}
+
+void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
+{
+    struct tt_seat *seat = p->seat;
+    struct tt_feed *feed = seat->feed;
+    tutti_run *run = feed->run;
+    struct tt_entry lost;
+    char tasks[64], why[TT_DETAIL_SIZE];
+    seat->process = NULL;
+    p->seat = NULL;
+    tt_feeder_due(f, 0);
+    if (p->loop != feed->loop || !tt_ledger_runs(&feed->ledger, p->number)) {
+        crashed(feed, p, cause);
+        return;
+    }
+    tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
+    if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &lost))
+        return;
+    say_tasks(tasks, sizeof tasks, &lost.range);
+    snprintf(why, sizeof why, "worker %u (pid %ld) %s while it ran %s",
+             seat->lane->worker, (long)p->pid, cause, tasks);
+    tt_run_fail(run, lost.range.begin, TUTTI_ELOST, why);
+    tt_run_close(run, TUTTI_ELOST, why);
+}
+
+void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
+                    tutti_status status)
+{
+    char why[TT_DETAIL_SIZE];
+    snprintf(why, sizeof why, "%s", tutti_detail());
+    for (struct tt_feed *feed = f->feeds, *next; feed; feed = next) {
+        next = feed->next;
+        if (!tt_staff_same(z, feed->message->command))
+            continue;
+        note_why(feed, status, why);
+        for (struct tt_seat *seat = feed->seats, *after; seat; seat = after) {
+            after = seat->next;
+            if (!seat->process)
+                leave(f, seat);
+        }
+    }
+}

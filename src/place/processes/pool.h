@@ -1,0 +1,180 @@
+/* The state of an open place "processes". One thread, the feeder, owns all
+ * that concerns workers: it claims ranges for them, sends, receives, and sees
+ * them die. Others leave it orders. */
+#ifndef TT_PLACE_PROCESSES_POOL_H
+#define TT_PLACE_PROCESSES_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <tutti/sys/message.h>
+
+#include "loop/ledger.h"
+#include "loop/run.h"
+#include "wire/stream.h"
+
+#define TT_POOL_MOST 1024 /* worker processes of a place */
+
+/* An idle worker leaves after so many ns, and a zygote without workers. */
+extern _Atomic uint64_t tt_pool_idle_ns;
+
+struct tt_feeder;
+
+struct tt_pool {
+    unsigned workers; /* at most so many processes */
+    unsigned forks;   /* tt_fork_count when the feeder was started */
+    /* What the cost depends on; written by the feeder. */
+    _Atomic uint32_t zygotes, idle;
+    _Atomic uint64_t opening; /* ns that the last zygote took; 0: unknown */
+    pthread_mutex_t guard;    /* guards what follows */
+    struct tt_feeder *feeder; /* NULL: not started */
+};
+
+/* Seats of a run, asked for and not seen by the feeder yet. */
+struct tt_order {
+    struct tt_order *next;
+    tutti_run *run;
+    unsigned workers;
+    uint64_t at; /* tt_clock() */
+};
+
+struct tt_zygote {
+    struct tt_zygote *next;
+    char **command; /* a copy */
+    int control;    /* a SOCK_SEQPACKET socket */
+    pid_t pid;
+    bool serves;        /* it said so */
+    bool gone;          /* to be buried */
+    uint64_t since;     /* when it was started, or last had workers */
+    unsigned processes; /* its workers, also those that are dying */
+    unsigned starting;  /* of these, those that do not serve yet */
+    unsigned wanted;    /* seats that wait for one, in this round */
+    unsigned failures;  /* workers that never served, in a row */
+    bool proved;        /* a worker served */
+};
+
+enum tt_process_state {
+    TT_PROCESS_STARTS,   /* forked or about to be */
+    TT_PROCESS_IDLE,     /* serves, has no job */
+    TT_PROCESS_PREPARES, /* was sent the job */
+    TT_PROCESS_WORKS,    /* prepared; has a seat */
+    TT_PROCESS_LOST,     /* its channel ended; the zygote will say why */
+    TT_PROCESS_DYING,    /* told to leave, or killed: nobody waits for it */
+    TT_PROCESS_DEAD      /* to be buried */
+};
+
+/* A worker process. */
+struct tt_process {
+    struct tt_process *next;
+    struct tt_zygote *zygote;
+    struct tt_stream stream;
+    enum tt_process_state state;
+    uint64_t number; /* instance; never used twice */
+    pid_t pid;       /* 0: unknown */
+    uint64_t since;  /* when the state began */
+    uint64_t loop;   /* whose job it got last */
+    struct tt_seat *seat;
+    bool reported; /* `status` is what waitpid() gave */
+    int status;
+    char why[200]; /* it was given up because of this */
+};
+
+/* A worker's part in a run, taken by one process after the other if they die.
+ * Each seat is counted in run->inside. */
+struct tt_seat {
+    struct tt_seat *next;
+    struct tt_feed *feed;
+    struct tt_process *process; /* NULL: waits for one */
+    struct tt_lane *lane;       /* NULL: not joined */
+    uint64_t invited;
+    uint64_t encoded; /* ns of encoding since the lane's last range */
+};
+
+/* A run that has seats here. */
+struct tt_feed {
+    struct tt_feed *next;
+    tutti_run *run;
+    const tutti_message *message;
+    uint64_t loop;
+    tutti_bytes job; /* the frame for its workers; empty: not made */
+    struct tt_ledger ledger;
+    struct tt_seat *seats;
+    struct tt_grain grain; /* ns of a task */
+    size_t range;          /* tasks of the last range */
+    double bytes;          /* of a task, the larger way */
+    uint64_t longest;      /* ns of the longest range */
+    uint64_t grace;        /* when unwanted ranges are cut off; 0: none are */
+    unsigned crashes;      /* workers that died while they prepared */
+    bool broken;           /* it cannot travel: nothing is claimed any more */
+    tutti_status status;   /* why work may be left over */
+    char why[TT_DETAIL_SIZE];
+};
+
+struct tt_feeder {
+    struct tt_pool *pool;
+    pthread_t thread;
+    int bell;                /* eventfd: orders, or the end */
+    struct tt_order *orders; /* pool->guard */
+    bool stop;               /* pool->guard */
+    /* The feeder thread's own. */
+    struct tt_zygote *zygotes;
+    struct tt_process *processes;
+    struct tt_feed *feeds;
+    uint64_t numbers, loops; /* given out so far */
+    uint64_t now;            /* when this round began */
+    uint64_t next;           /* when to look again at the latest */
+    struct pollfd *polls;
+    size_t polls_room;
+};
+
+/* Notes that something is due at `at`. */
+static inline void tt_feeder_due(struct tt_feeder *f, uint64_t at)
+{
+    if (at < f->next)
+        f->next = at;
+}
+
+/* feeder.c */
+struct tt_feeder *tt_feeder_start(struct tt_pool *pool);
+void tt_feeder_ring(struct tt_feeder *f);
+/* Makes room to poll one descriptor more. False: no memory. */
+bool tt_feeder_room(struct tt_feeder *f);
+
+/* feed.c: runs and their seats. */
+void tt_feed_order(struct tt_feeder *f, const struct tt_order *order);
+/* Looks after all runs: seats without a process, ranges out of time. */
+void tt_feed_tend(struct tt_feeder *f);
+/* A process answered. TUTTI_ESYS: nonsense. */
+tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
+                          const struct tt_frame *frame, const void *data);
+/* The process that has this seat is dead. */
+void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause);
+/* No process can be had for this command; the detail says why. */
+void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
+                    tutti_status status);
+
+/* staff.c: zygotes and processes. */
+/* The zygote of a command, started if there is none; NULL: see the detail. */
+struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
+                                  const char *const *command);
+/* An idle process of a command, or NULL. */
+struct tt_process *tt_staff_idle(struct tt_feeder *f,
+                                 const char *const *command);
+bool tt_staff_same(const struct tt_zygote *z, const char *const *command);
+/* Buries the dead, lets idle ones go, sets z->wanted to 0. */
+void tt_staff_tend(struct tt_feeder *f);
+/* Forks what z->wanted asks for. */
+void tt_staff_fork(struct tt_feeder *f);
+/* A zygote's control socket, a process's channel has something to read. */
+void tt_staff_listen(struct tt_feeder *f, struct tt_zygote *z);
+void tt_staff_receive(struct tt_feeder *f, struct tt_process *p);
+/* Kills a process that nobody waits for. */
+void tt_staff_kill(struct tt_feeder *f, struct tt_process *p);
+void tt_staff_turn(struct tt_feeder *f, struct tt_process *p,
+                   enum tt_process_state state);
+/* Ends all zygotes and processes. */
+void tt_staff_end(struct tt_feeder *f);
+
+#endif

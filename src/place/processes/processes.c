@@ -1,0 +1,143 @@
+/* The place "processes": workers forked by a zygote, fed by one thread. */
+#include "place/processes/processes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/fork.h"
+#include "place/processes/pool.h"
+
+/* Seconds, until measured: a zygote that is an interpreter; a fork and a
+ * first job; a job for an idle worker; a range there and back. */
+#define OPENING 0.08
+#define FORK 1.5e-3
+#define WAKE 0.2e-3
+#define RANGE 50e-6
+#define BYTE 1e-9
+
+static bool probe(char *reason, size_t size)
+{
+    snprintf(reason, size, "workers forked by a zygote, over sockets");
+    return true;
+}
+
+static void reset(struct tt_pool *pool)
+{
+    pool->forks = atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    pool->feeder = NULL;
+    atomic_store(&pool->zygotes, 0);
+    atomic_store(&pool->idle, 0);
+    pthread_mutex_init(&pool->guard, NULL);
+}
+
+/* In a forked child there is no feeder, the workers are the parent's, and the
+ * lock may be held by the dead: the place starts empty. */
+static void after_fork(struct tt_pool *pool)
+{
+    if (pool->forks !=
+        atomic_load_explicit(&tt_fork_count, memory_order_relaxed))
+        reset(pool);
+}
+
+static tutti_status open_place(void **state, unsigned workers)
+{
+    struct tt_pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        return tt_fail_memory("a pool of processes");
+    pool->workers = workers ? workers : TT_POOL_MOST;
+    reset(pool);
+    *state = pool;
+    return TUTTI_OK;
+}
+
+static void close_place(void *state)
+{
+    struct tt_pool *pool = state;
+    after_fork(pool);
+    pthread_mutex_lock(&pool->guard);
+    struct tt_feeder *feeder = pool->feeder;
+    if (feeder)
+        feeder->stop = true;
+    pthread_mutex_unlock(&pool->guard);
+    if (feeder) {
+        tt_feeder_ring(feeder);
+        pthread_join(feeder->thread, NULL);
+        close(feeder->bell);
+        free(feeder);
+    }
+    pthread_mutex_destroy(&pool->guard);
+    free(pool);
+}
+
+static void cost(void *state, tutti_place_cost *cost)
+{
+    struct tt_pool *pool = state;
+    bool here = pool->forks ==
+                atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    bool up = here && atomic_load(&pool->zygotes) > 0;
+    uint64_t opening = atomic_load(&pool->opening);
+    *cost = (tutti_place_cost){
+        .open = up        ? 0
+                : opening ? (double)opening * 1e-9
+                          : OPENING,
+        .invite = up && atomic_load(&pool->idle) ? WAKE : FORK,
+        .range = RANGE,
+        .byte = BYTE,
+    };
+}
+
+static unsigned invite(void *state, tutti_run *run, unsigned workers)
+{
+    struct tt_pool *pool = state;
+    struct tt_order *order = malloc(sizeof *order);
+    if (!order)
+        return 0;
+    if (workers > pool->workers)
+        workers = pool->workers;
+    *order = (struct tt_order){NULL, run, workers, tt_clock()};
+    after_fork(pool);
+    pthread_mutex_lock(&pool->guard);
+    struct tt_feeder *feeder = pool->feeder;
+    if (!feeder)
+        feeder = pool->feeder = tt_feeder_start(pool);
+    if (feeder) {
+        tt_run_count_in(run, workers);
+        order->next = feeder->orders;
+        feeder->orders = order;
+    }
+    pthread_mutex_unlock(&pool->guard);
+    if (feeder) {
+        tt_feeder_ring(feeder);
+        return workers;
+    }
+    free(order);
+    return 0;
+}
+
+/* A seat that has nothing to do leaves when the feeder looks at it. */
+static void recall(void *state, tutti_run *run)
+{
+    struct tt_pool *pool = state;
+    (void)run;
+    after_fork(pool);
+    pthread_mutex_lock(&pool->guard);
+    struct tt_feeder *feeder = pool->feeder;
+    pthread_mutex_unlock(&pool->guard);
+    if (feeder)
+        tt_feeder_ring(feeder);
+}
+
+const tutti_place_ops tt_place_processes = {
+    .version = TUTTI_PLACE_VERSION,
+    .name = "processes",
+    .takes = TUTTI_TAKES_MESSAGE,
+    .caller_works = false,
+    .probe = probe,
+    .open = open_place,
+    .close = close_place,
+    .cost = cost,
+    .invite = invite,
+    .recall = recall,
+};

@@ -1,0 +1,204 @@
+#include "place/processes/range.h"
+
+#include <stdio.h>
+
+#include "core/clock.h"
+
+/* A range of 10 ms makes 50 us of feeding 0.5 %, and a second one that waits
+ * in the worker is 10 ms that another could run: not when tasks are long, and
+ * not towards the end. The last ranges are a share of what is left. */
+#define TARGET_NS 10e6
+#define FLOOR_NS 1e6
+#define TARGET_BYTES 4e6
+#define GROWTH 4
+#define TAIL 3
+
+static double workers_of(struct tt_feed *feed)
+{
+    return atomic_load_explicit(&feed->run->joined, memory_order_relaxed);
+}
+
+static size_t tasks_of(struct tt_feed *feed)
+{
+    double tasks = GROWTH * (double)feed->range;
+    double each = feed->grain.per_task;
+    if (each == 0 || feed->run->options.task_timeout > 0)
+        return 1;
+    if (tasks * each > TARGET_NS)
+        tasks = TARGET_NS / each;
+    if (tasks * feed->bytes > TARGET_BYTES)
+        tasks = TARGET_BYTES / feed->bytes;
+    double tail = (double)tt_run_left(feed->run) / (TAIL * workers_of(feed));
+    if (tail < FLOOR_NS / each)
+        tail = FLOOR_NS / each;
+    if (tasks > tail)
+        tasks = tail;
+    return tasks > 1 ? (size_t)tasks : 1;
+}
+
+/* Ranges that a process may hold. */
+static size_t depth_of(struct tt_feed *feed)
+{
+    double each = feed->grain.per_task;
+    double left = (double)tt_run_left(feed->run) * each;
+    bool plenty = left > 2 * TARGET_NS * workers_of(feed);
+    bool even = (double)feed->longest < 4 * TARGET_NS;
+    return plenty && even && feed->run->options.task_timeout <= 0 ? 2 : 1;
+}
+
+static void learn_bytes(struct tt_feed *feed, size_t bytes, size_t tasks)
+{
+    double each = (double)bytes / (double)tasks;
+    if (each > feed->bytes)
+        feed->bytes = each;
+}
+
+/* Items that cannot be sent are left to a caller that runs tasks; else the
+ * first of them fails, which is found by smaller ranges. */
+static void not_encoded(struct tt_feed *feed, const struct tt_range *range,
+                        tutti_status status)
+{
+    tutti_run *run = feed->run;
+    char why[TT_DETAIL_SIZE + 40];
+    snprintf(why, sizeof why, "task %zu cannot be sent to a worker%s%s",
+             range->begin, *tutti_detail() ? ": " : "", tutti_detail());
+    bool again = tt_ledger_held(&feed->ledger, 0) > 0;
+    if (run->caller && !again) {
+        tt_feed_break(feed, status, why);
+        return;
+    }
+    if (!again && range->end - range->begin > run->unit) {
+        feed->range = 0;
+        return;
+    }
+    tt_run_fail(run, range->begin, status, why);
+    tt_ledger_close(&feed->ledger, range->begin);
+}
+
+/* Puts `range` into `out` as a frame. */
+static tutti_status encode(struct tt_seat *seat, const struct tt_range *range,
+                           tutti_bytes *out)
+{
+    struct tt_feed *feed = seat->feed;
+    struct tt_frame frame = {.kind = TT_FRAME_RANGE,
+                             .loop = feed->loop,
+                             .begin = range->begin,
+                             .end = range->end,
+                             .worker = seat->lane->worker};
+    size_t mark;
+    tutti_status status = tt_frame_open(out, &mark);
+    if (status)
+        return status;
+    tt_detail_clear();
+    status = feed->message->encode_range(feed->run->loop.context, range->begin,
+                                         range->end, out);
+    if (!status)
+        status = tt_frame_close(out, mark, frame);
+    return status;
+}
+
+/* Encodes before it claims, so that a task that cannot travel stays where the
+ * caller finds it. False: nothing was sent and there is no use to try again. */
+static bool send_one(struct tt_seat *seat)
+{
+    struct tt_feed *feed = seat->feed;
+    struct tt_process *p = seat->process;
+    struct tt_range range;
+    struct tt_entry *entry = NULL;
+    tutti_bytes *out = &p->stream.out;
+    size_t mark = out->size;
+    if (feed->broken ||
+        !tt_ledger_next(&feed->ledger, feed->run, tasks_of(feed), &range))
+        return false;
+    uint64_t from = tt_clock();
+    tutti_status status = encode(seat, &range, out);
+    if (status)
+        not_encoded(feed, &range, status);
+    else
+        status =
+            tt_ledger_take(&feed->ledger, feed->run, &range, p->number, &entry);
+    uint64_t now = tt_clock();
+    seat->encoded += now - from;
+    if (!entry) {
+        out->size = mark;
+        return !feed->broken && status != TUTTI_EMEM;
+    }
+    learn_bytes(feed, out->size - mark, range.end - range.begin);
+    feed->range = range.end - range.begin;
+    double limit = feed->run->options.task_timeout;
+    if (limit > 0 && limit < 1e9)
+        entry->deadline = now + (uint64_t)(limit * 1e9);
+    return true;
+}
+
+bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
+{
+    struct tt_feed *feed = seat->feed;
+    struct tt_process *p = seat->process;
+    while (tt_ledger_held(&feed->ledger, p->number) < depth_of(feed) &&
+           send_one(seat))
+        ;
+    tt_stream_send(&p->stream, false);
+    struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number);
+    if (entry && entry->deadline != UINT64_MAX)
+        tt_feeder_due(f, entry->deadline);
+    return entry != NULL;
+}
+
+/* The times are the worker's, of the same clock; what it says is kept within
+ * what is possible. */
+static void account(struct tt_seat *seat, uint64_t *from, uint64_t *to)
+{
+    struct tt_lane *lane = seat->lane;
+    uint64_t now = tt_clock(), since = lane->since;
+    *from = *from < since ? since : *from > now ? now : *from;
+    *to = *to < *from ? *from : *to > now ? now : *to;
+    uint64_t gap = *from - since;
+    uint64_t encoded = seat->encoded < gap ? seat->encoded : gap;
+    seat->encoded = 0;
+    tt_lane_turn(lane, TT_ENCODE, since);
+    tt_lane_turn(lane, TT_COPY, since + encoded);
+    tt_lane_turn(lane, TT_USER, *from);
+    tt_lane_turn(lane, TT_COPY, *to);
+}
+
+static void task_failed(tutti_run *run, size_t index)
+{
+    char line[TT_DETAIL_SIZE + 40];
+    const char *why = tutti_detail();
+    snprintf(line, sizeof line, "task %zu failed%s%s", index, *why ? ": " : "",
+             why);
+    tt_run_fail(run, index, TUTTI_ETASK, line);
+}
+
+tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
+                           const void *data)
+{
+    struct tt_feed *feed = seat->feed;
+    tutti_run *run = feed->run;
+    struct tt_range range = {frame->begin, frame->end};
+    uint64_t from = frame->from, to = frame->to;
+    size_t failed = SIZE_MAX, tasks = range.end - range.begin;
+    if (frame->loop != feed->loop ||
+        !tt_ledger_done(&feed->ledger, seat->process->number, range.begin,
+                        range.end))
+        return tt_fail(TUTTI_ESYS, "results of tasks that it did not have");
+    account(seat, &from, &to);
+    tt_detail_clear();
+    uint64_t start = tt_clock();
+    tutti_status status = feed->message->decode_range(
+        run->loop.context, range.begin, range.end, data, frame->size, &failed);
+    seat->encoded += tt_clock() - start;
+    if (status)
+        tt_run_fail(run, range.begin, status, tutti_detail());
+    else if (failed >= range.begin && failed < range.end)
+        task_failed(run, failed);
+    if (status || (failed >= range.begin && failed < range.end))
+        tasks = status ? 0 : failed - range.begin;
+    tt_run_ran(run, seat->lane, &range, tasks, from, to);
+    tt_grain_learn(&feed->grain, tasks, to - from + 1);
+    learn_bytes(feed, frame->size, range.end - range.begin);
+    if (to - from > feed->longest)
+        feed->longest = to - from;
+    return TUTTI_OK;
+}

@@ -1,0 +1,19 @@
+/* The ranges of a seat: how many tasks, out and back. */
+#ifndef TT_PLACE_PROCESSES_RANGE_H
+#define TT_PLACE_PROCESSES_RANGE_H
+
+#include "place/processes/pool.h"
+
+/* Sends what the process of a seat should have. False: it holds nothing and
+ * there is nothing, so the seat leaves. */
+bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat);
+
+/* Results came. TUTTI_ESYS: not of the range that the process runs. */
+tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
+                           const void *data);
+
+/* feed.c: the run's function or items cannot travel: nothing more is claimed
+ * here. */
+void tt_feed_break(struct tt_feed *feed, tutti_status status, const char *why);
+
+#endif

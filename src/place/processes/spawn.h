@@ -1,0 +1,21 @@
+/* Starting and ending the process that becomes a zygote. */
+#ifndef TT_PLACE_PROCESSES_SPAWN_H
+#define TT_PLACE_PROCESSES_SPAWN_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/status.h"
+
+/* Starts `command` with a control socket, whose other end goes to *control. */
+TUTTI_MUST_CHECK tutti_status tt_spawn_zygote(char *const *command,
+                                              int *control, pid_t *pid);
+
+/* Waits for a process that is ending; kills it when it takes longer than `ms`
+ * milliseconds. Returns what waitpid() says, or -1: somebody else waited. */
+int tt_spawn_wait(pid_t pid, int ms);
+
+/* "was killed by signal 9 (SIGKILL)", "ended with status 1", ... */
+void tt_spawn_say(char *out, size_t size, int status);
+
+#endif

@@ -1,0 +1,462 @@
+/* Zygotes and worker processes: started, listened to, buried. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "place/processes/pool.h"
+#include "place/processes/spawn.h"
+#include "wire/zygote.h"
+
+#define START_NS 60000000000u /* a start that takes longer failed */
+#define REPORT_NS 1000000000u /* from a channel's end to its reason */
+#define LEAVE_NS 5000000000u  /* to end when told to */
+#define SEND_MS 1000
+#define END_MS 2000 /* for a zygote to reap its workers and end */
+#define GONE_MS 100 /* for one that closed its control socket */
+#define FAILURES_MOST 3
+
+_Atomic uint64_t tt_pool_idle_ns = 60000000000u;
+
+static void free_command(char **command)
+{
+    for (size_t i = 0; command && command[i]; i++)
+        free(command[i]);
+    free(command);
+}
+
+static char **copy_command(const char *const *command)
+{
+    size_t count = 0;
+    while (command[count])
+        count++;
+    char **copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = strdup(command[i]);
+        if (!copy[i]) {
+            free_command(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+bool tt_staff_same(const struct tt_zygote *z, const char *const *command)
+{
+    size_t i = 0;
+    while (z->command[i] && command[i] &&
+           strcmp(z->command[i], command[i]) == 0)
+        i++;
+    return !z->command[i] && !command[i];
+}
+
+struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
+                                  const char *const *command)
+{
+    for (struct tt_zygote *z = f->zygotes; z; z = z->next)
+        if (!z->gone && tt_staff_same(z, command))
+            return z;
+    struct tt_zygote *z = calloc(1, sizeof *z);
+    tutti_status status = TUTTI_EMEM;
+    if (z)
+        z->command = copy_command(command);
+    if (!z || !z->command || !tt_feeder_room(f))
+        status = tt_fail_memory("a zygote");
+    else
+        status = tt_spawn_zygote(z->command, &z->control, &z->pid);
+    if (status) {
+        if (z)
+            free_command(z->command);
+        free(z);
+        return NULL;
+    }
+    z->since = f->now;
+    z->next = f->zygotes;
+    f->zygotes = z;
+    return z;
+}
+
+struct tt_process *tt_staff_idle(struct tt_feeder *f,
+                                 const char *const *command)
+{
+    for (struct tt_process *p = f->processes; p; p = p->next) {
+        if (p->state != TT_PROCESS_IDLE || p->zygote->gone ||
+            !tt_staff_same(p->zygote, command))
+            continue;
+        tt_staff_receive(f, p); /* it may have died since */
+        if (p->state == TT_PROCESS_IDLE)
+            return p;
+    }
+    return NULL;
+}
+
+static bool tell(struct tt_zygote *z, enum tt_zygote_kind kind, uint64_t number,
+                 int fd)
+{
+    struct tt_zygote_note note = {.kind = kind, .worker = number};
+    if (z->gone)
+        return false;
+    z->gone = !tt_zygote_send(z->control, &note, fd, SEND_MS);
+    return !z->gone;
+}
+
+void tt_staff_turn(struct tt_feeder *f, struct tt_process *p,
+                   enum tt_process_state state)
+{
+    if (p->state == TT_PROCESS_STARTS && state != TT_PROCESS_STARTS)
+        p->zygote->starting--;
+    p->state = state;
+    p->since = f->now;
+}
+
+void tt_staff_kill(struct tt_feeder *f, struct tt_process *p)
+{
+    tell(p->zygote, TT_ZYGOTE_KILL, p->number, -1);
+    tt_staff_turn(f, p, TT_PROCESS_DYING);
+}
+
+/* Gives up a process that somebody may wait for: the zygote will say how it
+ * ended. */
+static void lose(struct tt_feeder *f, struct tt_process *p, const char *why)
+{
+    snprintf(p->why, sizeof p->why, "%s", why);
+    tell(p->zygote, TT_ZYGOTE_KILL, p->number, -1);
+    tt_staff_turn(f, p, TT_PROCESS_LOST);
+}
+
+static tutti_status start_process(struct tt_feeder *f, struct tt_zygote *z)
+{
+    int pair[2];
+    struct tt_process *p = tt_feeder_room(f) ? calloc(1, sizeof *p) : NULL;
+    if (!p)
+        return tt_fail_memory("a worker process");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        free(p);
+        return tt_fail(TUTTI_ESYS, "no socket for a worker process: %s",
+                       strerror(errno));
+    }
+    p->zygote = z;
+    p->number = ++f->numbers;
+    p->since = f->now;
+    tt_stream_init(&p->stream, pair[0]);
+    p->next = f->processes;
+    f->processes = p;
+    z->processes++;
+    z->starting++;
+    tell(z, TT_ZYGOTE_FORK, p->number, pair[1]);
+    close(pair[1]);
+    return TUTTI_OK;
+}
+
+/* Ends a zygote in order, so that it reaps its workers; one that does not
+ * serve yet has none. */
+static void end_zygote(struct tt_zygote *z)
+{
+    shutdown(z->control, SHUT_RDWR);
+    tt_spawn_wait(z->pid, z->serves ? END_MS : 0);
+    close(z->control);
+    free_command(z->command);
+    free(z);
+}
+
+static void cause_of(const struct tt_process *p, char *out, size_t size)
+{
+    if (p->why[0])
+        snprintf(out, size, "%s", p->why);
+    else if (p->reported)
+        tt_spawn_say(out, size, p->status);
+    else
+        snprintf(out, size, "closed its channel and did not end");
+}
+
+/* Takes what a process sent before it died. */
+static void drain(struct tt_feeder *f, struct tt_process *p)
+{
+    struct tt_stream *stream = &p->stream;
+    size_t had;
+    do {
+        had = stream->in.size - stream->taken;
+        tt_staff_receive(f, p);
+    } while (!p->why[0] && !stream->ended &&
+             stream->in.size - stream->taken != had);
+}
+
+static void bury(struct tt_feeder *f, struct tt_process *p)
+{
+    struct tt_zygote *z = p->zygote;
+    char cause[sizeof p->why];
+    if (p->seat && p->reported)
+        drain(f, p);
+    cause_of(p, cause, sizeof cause);
+    if (p->seat)
+        tt_feed_lost(f, p, cause);
+    if (p->pid == 0 && ++z->failures >= FAILURES_MOST) {
+        z->failures = 0;
+        tt_feed_starve(f, z,
+                       tt_fail(TUTTI_ESYS,
+                               "a worker process of \"%.100s\" %s before it "
+                               "served, %d times in a row",
+                               z->command[0], cause, FAILURES_MOST));
+    }
+    if (--z->processes == 0)
+        z->since = f->now;
+    tt_stream_fini(&p->stream);
+    free(p);
+}
+
+static void bury_dead(struct tt_feeder *f)
+{
+    struct tt_process **at = &f->processes, *p;
+    while ((p = *at)) {
+        if (p->state == TT_PROCESS_DEAD) {
+            *at = p->next;
+            bury(f, p);
+        } else {
+            at = &p->next;
+        }
+    }
+}
+
+/* A zygote is gone, and by PR_SET_PDEATHSIG all its workers. */
+static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
+{
+    char how[100];
+    tt_spawn_say(how, sizeof how, tt_spawn_wait(z->pid, GONE_MS));
+    for (struct tt_process *p = f->processes; p; p = p->next) {
+        if (p->zygote != z || p->state == TT_PROCESS_DEAD)
+            continue;
+        if (!p->why[0])
+            snprintf(p->why, sizeof p->why,
+                     "died with its zygote (pid %ld), which %s,", (long)z->pid,
+                     how);
+        p->reported = true;
+        p->pid = p->pid ? p->pid : -1;
+        tt_staff_turn(f, p, TT_PROCESS_DEAD);
+    }
+    bury_dead(f);
+    if (!z->proved)
+        tt_feed_starve(f, z,
+                       tt_fail(TUTTI_ESYS,
+                               "\"%.100s\", which makes worker processes, %s "
+                               "before a worker served",
+                               z->command[0], how));
+    close(z->control);
+    free_command(z->command);
+    free(z);
+}
+
+/* Lets an idle process go: it sees its channel end. */
+static void dismiss(struct tt_feeder *f, struct tt_process *p)
+{
+    tt_stream_fini(&p->stream);
+    tt_staff_turn(f, p, TT_PROCESS_DYING);
+}
+
+static bool passed(struct tt_feeder *f, uint64_t since, uint64_t ns)
+{
+    if (f->now - since >= ns)
+        return true;
+    tt_feeder_due(f, since + ns);
+    return false;
+}
+
+static void tend_process(struct tt_feeder *f, struct tt_process *p)
+{
+    switch (p->state) {
+    case TT_PROCESS_STARTS:
+        if (passed(f, p->since, START_NS))
+            lose(f, p, "did not start in time");
+        break;
+    case TT_PROCESS_IDLE:
+    case TT_PROCESS_PREPARES:
+        if (!p->seat && passed(f, p->since, atomic_load(&tt_pool_idle_ns)))
+            dismiss(f, p);
+        break;
+    case TT_PROCESS_LOST:
+        if (passed(f, p->since, REPORT_NS))
+            tt_staff_turn(f, p, TT_PROCESS_DEAD);
+        break;
+    case TT_PROCESS_DYING:
+        if (passed(f, p->since, LEAVE_NS))
+            tt_staff_kill(f, p);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Whether a zygote has nothing to do any more. */
+static bool tend_zygote(struct tt_feeder *f, struct tt_zygote *z)
+{
+    if (!z->serves && passed(f, z->since, START_NS))
+        z->gone = true;
+    return !z->gone && z->processes == 0 &&
+           passed(f, z->since, atomic_load(&tt_pool_idle_ns));
+}
+
+void tt_staff_tend(struct tt_feeder *f)
+{
+    for (struct tt_process *p = f->processes; p; p = p->next)
+        tend_process(f, p);
+    bury_dead(f);
+    struct tt_zygote **at = &f->zygotes, *z;
+    while ((z = *at)) {
+        z->wanted = 0;
+        bool done = tend_zygote(f, z);
+        if (!done && !z->gone) {
+            at = &z->next;
+            continue;
+        }
+        *at = z->next;
+        if (z->gone)
+            bury_zygote(f, z);
+        else
+            end_zygote(z);
+    }
+}
+
+static unsigned count_processes(struct tt_feeder *f, struct tt_process **idle,
+                                const struct tt_zygote *other)
+{
+    unsigned count = 0;
+    *idle = NULL;
+    for (struct tt_process *p = f->processes; p; p = p->next) {
+        count += p->state < TT_PROCESS_DYING;
+        if (p->state == TT_PROCESS_IDLE && p->zygote != other)
+            *idle = p;
+    }
+    return count;
+}
+
+/* Forks until as many processes start as seats wait. When the place is full,
+ * an idle process of another command makes room. */
+static tutti_status fork_wanted(struct tt_feeder *f, struct tt_zygote *z)
+{
+    while (z->starting < z->wanted && !z->gone) {
+        struct tt_process *idle;
+        if (count_processes(f, &idle, z) >= f->pool->workers) {
+            if (!idle)
+                return TUTTI_OK;
+            dismiss(f, idle);
+        }
+        tutti_status status = start_process(f, z);
+        if (status)
+            return status;
+    }
+    return TUTTI_OK;
+}
+
+void tt_staff_fork(struct tt_feeder *f)
+{
+    unsigned zygotes = 0, idle = 0;
+    for (struct tt_zygote *z = f->zygotes; z; z = z->next) {
+        tutti_status status = fork_wanted(f, z);
+        if (status)
+            tt_feed_starve(f, z, status);
+        if (z->gone)
+            tt_feeder_due(f, 0);
+        zygotes += z->serves;
+    }
+    for (struct tt_process *p = f->processes; p; p = p->next)
+        idle += p->state == TT_PROCESS_IDLE;
+    atomic_store(&f->pool->zygotes, zygotes);
+    atomic_store(&f->pool->idle, idle);
+}
+
+static void died(struct tt_feeder *f, const struct tt_zygote_note *note)
+{
+    for (struct tt_process *p = f->processes; p; p = p->next) {
+        if (p->number != note->worker)
+            continue;
+        p->reported = true;
+        p->status = note->status;
+        if (note->kind == TT_ZYGOTE_FAILED)
+            snprintf(p->why, sizeof p->why, "could not be forked (%s)",
+                     strerror(note->status));
+        tt_staff_turn(f, p, TT_PROCESS_DEAD);
+    }
+}
+
+void tt_staff_listen(struct tt_feeder *f, struct tt_zygote *z)
+{
+    struct tt_zygote_note note;
+    int fd, got;
+    while ((got = tt_zygote_receive(z->control, &note, &fd, false)) > 0) {
+        if (fd >= 0)
+            close(fd);
+        if (note.kind == TT_ZYGOTE_HELLO)
+            z->serves = true;
+        else
+            died(f, &note);
+    }
+    if (got < 0)
+        z->gone = true;
+}
+
+static void greet(struct tt_feeder *f, struct tt_process *p,
+                  const struct tt_frame *frame)
+{
+    struct tt_zygote *z = p->zygote;
+    p->pid = (pid_t)frame->begin;
+    z->failures = 0;
+    if (!z->proved)
+        atomic_store(&f->pool->opening, f->now - z->since);
+    z->proved = true;
+    tt_staff_turn(f, p, TT_PROCESS_IDLE);
+}
+
+/* Hands out the frames that are there. */
+static tutti_status hear(struct tt_feeder *f, struct tt_process *p)
+{
+    for (;;) {
+        struct tt_frame frame;
+        const void *data;
+        bool there;
+        tutti_status status = tt_stream_next(&p->stream, &there, &frame, &data);
+        if (status || !there)
+            return status;
+        if (p->state == TT_PROCESS_STARTS && frame.kind == TT_FRAME_HELLO)
+            greet(f, p, &frame);
+        else
+            status = tt_feed_hear(f, p, &frame, data);
+        if (status)
+            return status;
+    }
+}
+
+void tt_staff_receive(struct tt_feeder *f, struct tt_process *p)
+{
+    tutti_status status = tt_stream_receive(&p->stream, false);
+    if (!status)
+        status = hear(f, p);
+    bool live = p->state < TT_PROCESS_LOST;
+    if (status) {
+        char why[sizeof p->why];
+        snprintf(why, sizeof why, "gave no valid answer (%.150s)",
+                 tutti_detail());
+        if (live)
+            lose(f, p, why);
+        else
+            snprintf(p->why, sizeof p->why, "%s", why);
+    } else if (live && p->stream.ended) {
+        lose(f, p, "");
+    }
+}
+
+void tt_staff_end(struct tt_feeder *f)
+{
+    struct tt_process *p, *after;
+    struct tt_zygote *z, *next;
+    for (z = f->zygotes; z; z = next) {
+        next = z->next;
+        end_zygote(z);
+    }
+    for (p = f->processes; p; p = after) {
+        after = p->next;
+        tt_stream_fini(&p->stream);
+        free(p);
+    }
+}

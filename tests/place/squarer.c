@@ -1,0 +1,117 @@
+/* A zygote and its workers for tests: squares numbers, or misbehaves. */
+#include "squarer.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tutti/sys/message.h>
+
+static int channel;
+static char once[200];
+
+static void sleep_ms(int64_t ms)
+{
+    usleep((useconds_t)(ms * 1000));
+}
+
+static int prepare(void *arg, uint64_t loop, const void *data, size_t size,
+                   tutti_bytes *error)
+{
+    (void)arg;
+    (void)loop;
+    int64_t job = -1;
+    if (size < sizeof job || size - sizeof job >= sizeof once)
+        return -1;
+    memcpy(&job, data, sizeof job);
+    memcpy(once, (const char *)data + sizeof job, size - sizeof job);
+    once[size - sizeof job] = '\0';
+    if (job == JOB_CRASH)
+        raise(SIGSEGV);
+    if (job == JOB_FINE)
+        return 0;
+    static const char why[] = "it was told to refuse";
+    return tutti_bytes_append(error, why, sizeof why - 1) ? -2 : -1;
+}
+
+static void forget(void *arg, uint64_t loop)
+{
+    (void)arg;
+    (void)loop;
+}
+
+static void die_once(void)
+{
+    int fd = open(once, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (fd >= 0)
+        raise(SIGKILL);
+}
+
+static int64_t act_on(const struct item *item)
+{
+    switch (item->act) {
+    case ACT_CRASH:
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
+        break;
+    case ACT_EXIT:
+        _exit((int)item->value);
+    case ACT_HANG:
+        for (;;)
+            pause();
+    case ACT_NONSENSE:
+        if (write(channel,
+                  "this is not a frame of tutti's, but it is as long "
+                  "as one header is",
+                  64) < 0)
+            abort();
+        break;
+    case ACT_SLEEP:
+        sleep_ms(item->value);
+        break;
+    case ACT_PID:
+        return getpid();
+    case ACT_ONCE:
+        die_once();
+        break;
+    default:
+        break;
+    }
+    return item->value * item->value;
+}
+
+/* Items, then padding that makes the message as large as wanted; the results
+ * carry as much. A result that is -1 marks a failed task, the last one. */
+static int run(void *arg, uint64_t loop, size_t begin, size_t end,
+               unsigned worker, const void *data, size_t size, tutti_bytes *out)
+{
+    (void)arg;
+    (void)loop;
+    (void)worker;
+    const struct item *items = data;
+    size_t count = end - begin, used = count * sizeof *items;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].act == ACT_END)
+            return 1;
+        int64_t result = items[i].act == ACT_FAIL ? -1 : act_on(&items[i]);
+        if (tutti_bytes_append(out, &result, sizeof result))
+            return 1;
+        if (result == -1)
+            return 0;
+    }
+    return size < used ||
+           tutti_bytes_append(out, (const char *)data + used, size - used);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "fail") == 0)
+        return 3;
+    if (argc > 1 && strcmp(argv[1], "stall") == 0)
+        pause();
+    tutti_worker worker = {.job = prepare, .forget = forget, .range = run};
+    channel = tutti_zygote_serve(3, NULL, NULL, NULL);
+    return channel < 0 ? 0 : -tutti_worker_serve(channel, &worker);
+}

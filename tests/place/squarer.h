@@ -1,0 +1,26 @@
+/* The items of the test's loops: what the worker program does with a task. */
+#ifndef SQUARER_H
+#define SQUARER_H
+
+#include <stdint.h>
+
+enum act {
+    ACT_SQUARE,   /* result = value * value */
+    ACT_CRASH,    /* SIGSEGV */
+    ACT_EXIT,     /* status `value` */
+    ACT_HANG,     /* for ever */
+    ACT_NONSENSE, /* writes to its channel */
+    ACT_SLEEP,    /* `value` ms, then as ACT_SQUARE */
+    ACT_FAIL,     /* the task fails */
+    ACT_END,      /* the worker asks for its own end */
+    ACT_PID,      /* result = pid */
+    ACT_ONCE      /* dies unless the file of the job exists, which it makes */
+};
+
+enum job { JOB_FINE, JOB_REFUSE, JOB_CRASH };
+
+struct item {
+    int64_t act, value;
+};
+
+#endif
