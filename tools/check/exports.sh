@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fails if libtutti.so exports what is not tutti_*, if the archive has other
-# global names than tutti_* and tt_*, or if a public function is not exported.
+# global names than tutti_* and tt_*, if a public function is not exported, or
+# if the Python extension exports more than its init function.
 set -euo pipefail
 fault=0
 names() {
@@ -21,5 +22,8 @@ tell 'exported, in no public header' \
     "$(LC_ALL=C comm -23 <(echo "$exported") <(echo "$promised"))"
 tell 'in a public header, not exported' \
     "$(LC_ALL=C comm -13 <(echo "$exported") <(echo "$promised"))"
+extension=$(find .venv/lib -name '_tutti.*.so')
+tell 'exported by the extension' "$(nm -D --defined-only "$extension" | names |
+    grep -vx 'PyInit__tutti' || :)"
 echo "$(wc -l <<<"$exported") functions exported"
 exit $fault
