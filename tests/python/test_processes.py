@@ -1,0 +1,250 @@
+"""Workers: functions of any origin, faults, interrupts, no orphans."""
+
+import os
+import random
+import re
+import signal
+import sys
+import time
+
+import pytest
+
+import tutti
+from conftest import alive, family
+
+MAIN = """
+import tutti
+class Point:
+    def __init__(self, x):
+        self.x = x
+    def __eq__(self, other):
+        return type(self) is type(other) and self.x == other.x
+def move(p):
+    return Point(p.x + K)
+K = 3
+def show():
+    got = tutti.map(move, [Point(i) for i in range(50)], on="processes")
+    print(got == [Point(i + 3) for i in range(50)])
+show()
+"""
+
+
+@pytest.mark.parametrize("how", ["file", "-c", "stdin"])
+def test_functions_of_main(script, how):
+    out, err = script(MAIN, how)
+    assert (out, err) == ("True\n", "")
+
+
+def test_runs_elsewhere_in_the_callers_state(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("def f(x): return x + 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    import mine
+
+    assert tutti.map(mine.f, [1], on="processes") == [2]
+    pids = set(tutti.map(lambda x: os.getpid(), range(4), on="processes"))
+    assert os.getpid() not in pids
+    assert tutti.map(lambda x: os.getcwd(), [1],
+                     on="processes") == [str(tmp_path)]
+
+
+def test_output_arrives(script):
+    out, err = script("""
+import sys, tutti
+def f(x):
+    print("out", x)
+    print("err", x, file=sys.stderr)
+tutti.map(f, range(3), on="processes")
+""")
+    assert sorted(out.split("\n")) == ["", "out 0", "out 1", "out 2"]
+    assert sorted(err.split("\n")) == ["", "err 0", "err 1", "err 2"]
+
+
+def test_sleeping_tasks():
+    began = time.monotonic()
+    tutti.map(time.sleep, [0.2] * 8, on="processes:8")
+    assert time.monotonic() - began < 1.5
+
+
+def lost(index, f, n, **options):
+    """Whether the error names the range in which `index` killed its worker."""
+    with pytest.raises(tutti.WorkerLostError) as caught:
+        tutti.map(f, range(n), on="processes", **options)
+    named = re.search(r"tasks? (\d+)(?:\.\.(\d+))?", str(caught.value))
+    first, last = int(named[1]), int(named[2] or named[1])
+    return first <= index <= last
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_killed_worker(workers):
+    def f(x):
+        if x == 13:
+            os.kill(os.getpid(), 9)
+        return x
+
+    assert lost(13, f, 30, workers=workers)
+    assert tutti.map(abs, range(30), on="processes") == list(range(30))
+
+
+def test_worker_that_exits():
+    assert lost(2, lambda x: x == 2 and os._exit(3), 3)
+
+
+def test_retries(tmp_path):
+    def f(x):
+        marker = tmp_path / str(x)
+        if x % 7 == 3 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), 9)
+        return x
+
+    got = tutti.map(f, range(20), on="processes", retries=2)
+    assert got == list(range(20))
+
+
+def test_retries_run_out():
+    assert lost(4, lambda x: x == 4 and os.kill(os.getpid(), 9), 6, retries=1)
+
+
+def test_task_timeout():
+    began = time.monotonic()
+    with pytest.raises(tutti.TaskTimeoutError, match="task 3"):
+        tutti.map(lambda x: time.sleep(30 if x == 3 else 0), range(6),
+                  task_timeout=0.5)
+    assert time.monotonic() - began < 10
+    assert tutti.map(abs, [1, 2], task_timeout=5) == [1, 2]
+
+
+def test_fork_then_map():
+    assert tutti.map(abs, range(9), on="processes") == list(range(9))
+    pid = os.fork()
+    if pid == 0:
+        ok = all(tutti.map(abs, range(9), on=on) == list(range(9))
+                 for on in ("serial", "auto", "processes"))
+        os._exit(0 if ok else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert tutti.map(abs, range(9), on="processes") == list(range(9))
+
+
+def test_map_in_a_daemon_thread_at_exit(script):
+    script("""
+import threading, time, tutti
+def f(x):
+    time.sleep(0.01)
+    return x
+for on in ("serial", "processes"):
+    threading.Thread(target=tutti.map, args=(f, range(10**6)),
+                     kwargs={"on": on}, daemon=True).start()
+time.sleep(0.5)
+""")
+
+
+def test_exit_with_workers(script):
+    out, _ = script("""
+import os, tutti
+print(*set(tutti.map(lambda x: os.getpid(), range(20), on="processes")))
+""")
+    time.sleep(0.2)
+    assert not [pid for pid in map(int, out.split()) if alive(pid)]
+
+
+SPIN = """
+import sys, time, tutti
+def f(x):
+    {body}
+try:
+    sys.stdout.write("ready\\n")
+    sys.stdout.flush()
+    while True:
+        tutti.map(f, range(2000), on="{on}", workers=3)
+finally:
+    sys.stdout.write("left\\n")
+"""
+
+BODIES = {
+    "sleep": "time.sleep(0.01)",
+    "spin": "sum(range(1000))",
+    "long": "[sum(range(1000)) for i in range(3000)]",
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_interrupt(script, on, body):
+    rng = random.Random(body)
+    for _ in range(5):
+        code = SPIN.format(on=on, body=BODIES[body])
+        # A group of its own, as a terminal's Ctrl-C reaches the whole of it.
+        process = script.start(code, start_new_session=True)
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(rng.random() * 0.6)
+        below = family(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert out == "left\n"
+        assert process.returncode == -signal.SIGINT
+        assert err.count("Traceback") == 1, err
+        assert err.rstrip().endswith("KeyboardInterrupt"), err
+        end = time.monotonic() + 5
+        while any(map(alive, below)) and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not [pid for pid in below if alive(pid)]
+
+
+def test_parent_killed(script):
+    process = script.start("""
+import os, time, tutti
+def f(x):
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+tutti.map(f, range(2), on="processes:2")
+""")
+    pids = [int(process.stdout.readline()) for _ in range(2)]
+    pids += family(process.pid)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    end = time.monotonic() + 5
+    while any(map(alive, pids)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def test_nested_in_workers():
+    def outer(x):
+        return tutti.map(lambda y: x * y, range(5), on="processes:2")
+
+    got = tutti.map(outer, range(4), on="processes:2")
+    assert got == [[x * y for y in range(5)] for x in range(4)]
+
+
+def test_large_payload():
+    numpy = pytest.importorskip("numpy")
+    array = numpy.arange(3_000_000.0).reshape(300, -1)
+    got = tutti.map(lambda row: row * 2, array, on="processes")
+    assert all((a == b * 2).all() for a, b in zip(got, array))
+
+
+def test_arguments_are_writable():
+    numpy = pytest.importorskip("numpy")
+
+    def f(row):
+        row += 1
+        return row.sum()
+
+    array = numpy.zeros((20, 10))
+    assert tutti.map(f, array, on="processes") == [10.0] * 20
+    assert not array.any()
+
+
+def test_spreads_by_itself():
+    def work(x):
+        return sum(range(20000)) + os.getpid() * 0
+
+    def where(x):
+        work(x)
+        return os.getpid()
+
+    pids = set(tutti.map(where, range(3000)))
+    assert os.getpid() in pids
+    assert len(pids) > 1 or tutti.cpu_count() == 1
