@@ -59,7 +59,9 @@ struct tt_py_map {
     struct tt_py_failure refusal; /* of what cannot travel; it counts when no
                                      place ran it */
     struct tt_py_mailbox box;
-    PyObject *bar; /* callable of progress, or NULL */
+    _Atomic bool wanted; /* `job` is needed soon */
+    PyObject *job;       /* bytes that prepare a worker; NULL: not made */
+    PyObject *bar;       /* callable of progress, or NULL */
 };
 
 /* Yields the items that the caller claims; in a worker, those of a range.
@@ -92,6 +94,8 @@ struct tt_py_items *tt_py_task_enter(struct tt_py_items *items);
 
 /* message.c */
 void tt_py_message_init(struct tt_py_map *map);
+/* Makes map->job, with the interpreter's lock. */
+void tt_py_message_prepare(struct tt_py_map *map);
 /* The arguments of the command that becomes a zygote; `list` of bytes. Kept for
  * the process's life. */
 int tt_py_message_command(PyObject *list);

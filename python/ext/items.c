@@ -130,6 +130,8 @@ static bool claim(struct tt_py_items *items)
         return false;
     if (atomic_load_explicit(&map->box.full, memory_order_acquire))
         tt_py_mailbox_look(&map->box);
+    if (atomic_load_explicit(&map->wanted, memory_order_relaxed))
+        tt_py_message_prepare(map);
     if (!tutti_run_claim(map->run, &begin, &end))
         return false;
     if (PyErr_Occurred()) {

@@ -182,6 +182,7 @@ static void await(struct tt_py_map *map)
 {
     if (tutti_run_wait(map->run, 0))
         return;
+    tt_py_message_prepare(map);
     tt_py_mailbox_leave(&map->box, true);
     for (bool done = false; !done;) {
         Py_BEGIN_ALLOW_THREADS done = tutti_run_wait(map->run, 0.1);
@@ -264,6 +265,7 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
     Py_XDECREF(caught);
     tt_py_mailbox_fini(&map.box);
 drop:
+    Py_XDECREF(map.job);
     Py_XDECREF(map.parts);
     Py_XDECREF(map.columns);
     Py_XDECREF(map.failure.error);

@@ -79,7 +79,7 @@ static tutti_status emit(struct request *r, PyObject *object)
         goto drop;
     if (!object || PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) < 0) {
         snprintf(r->line, sizeof r->line,
-                 "the function cannot be sent to another process");
+                 "the items cannot be sent to another process");
         take_raised(r, refusal, TT_PY_NO_TASK);
         goto drop;
     }
@@ -90,14 +90,43 @@ drop:
     return status;
 }
 
+/* The lock may change hands while the bytes are made; the first are kept. */
+void tt_py_message_prepare(struct tt_py_map *map)
+{
+    struct request r = {.map = map};
+    atomic_store(&map->wanted, false);
+    if (!map->loop.message || map->job || map->refusal.error)
+        return;
+    PyObject *args =
+        Py_BuildValue("(OOO)", map->f, map->star ? Py_True : Py_False,
+                      map->keep ? Py_True : Py_False);
+    PyObject *job = call_wire(map, "dump_job", args);
+    Py_XDECREF(args);
+    if (!job)
+        take_raised(&r, &map->refusal, TT_PY_NO_TASK);
+    else if (!map->job)
+        map->job = Py_NewRef(job);
+    Py_XDECREF(job);
+}
+
+static void prepare(void *context)
+{
+    struct tt_py_map *map = context;
+    atomic_store(&map->wanted, true);
+}
+
 static void do_encode_job(void *arg)
 {
     struct request *r = arg;
-    PyObject *args =
-        Py_BuildValue("(OOO)", r->map->f, r->map->star ? Py_True : Py_False,
-                      r->map->keep ? Py_True : Py_False);
-    r->status = emit(r, call_wire(r->map, "dump_job", args));
-    Py_XDECREF(args);
+    tt_py_message_prepare(r->map);
+    if (r->map->job) {
+        r->status = tutti_bytes_append(r->out, PyBytes_AS_STRING(r->map->job),
+                                       (size_t)PyBytes_GET_SIZE(r->map->job));
+        return;
+    }
+    snprintf(r->line, sizeof r->line,
+             "the function cannot be sent to another process");
+    r->status = TUTTI_EPLACE;
 }
 
 static tutti_status encode_job(void *context, tutti_bytes *out)
@@ -211,6 +240,7 @@ void tt_py_message_init(struct tt_py_map *map)
     map->message = (tutti_message){.command = command,
                                    .encode_job = encode_job,
                                    .encode_range = encode_range,
-                                   .decode_range = decode_range};
+                                   .decode_range = decode_range,
+                                   .prepare = prepare};
     map->loop.message = command ? &map->message : NULL;
 }

@@ -146,6 +146,15 @@ def _dump_results(results, begin):
         return dumps((begin + at, refusal))
 
 
+def flush():
+    """Lets out what tasks have printed, if the streams still take it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
 class Worker:
     """What a worker process does; called by the extension."""
 
@@ -166,8 +175,7 @@ class Worker:
         try:
             return self._range(begin, n, worker, view)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            flush()
 
     def _range(self, begin, n, worker, view):
         with view:

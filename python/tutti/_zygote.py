@@ -14,6 +14,10 @@ def main():
     except ImportError:
         pass
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    # Lines of several workers do not mix, and come when they are printed.
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(line_buffering=True, write_through=False)
     gc.collect()
     gc.freeze()
     _tutti.serve(3, _wire.Worker())
