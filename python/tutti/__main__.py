@@ -3,8 +3,8 @@
 `tutti map` runs this for Python functions; it takes the same options.
 """
 
+import _signal as signal
 import os
-import signal
 import sys
 
 import tutti

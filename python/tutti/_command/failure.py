@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -26,6 +25,8 @@ def show_traceback(error):
     if type(remote).__name__ == "RemoteTraceback":
         sys.stderr.write(remote.args[0])
         return
+    import traceback  # slow to import, and seldom needed
+
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename.startswith(
         (PACKAGE + os.sep, "<frozen ")

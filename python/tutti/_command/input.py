@@ -10,7 +10,8 @@ from .options import Refusal
 def load_module(path):
     """The file as a module that workers can import, its folder first."""
     stem = os.path.splitext(os.path.basename(path))[0]
-    if "." in stem or stem in sys.modules or stem in sys.builtin_module_names:
+    taken = getattr(sys, "stdlib_module_names", sys.builtin_module_names)
+    if "." in stem or stem in sys.modules or stem in taken:
         raise Refusal(
             "%s: %s is no name for a file of functions (a module of Python "
             "has it, or it has a dot): rename the file" % (path, stem)

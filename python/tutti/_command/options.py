@@ -1,37 +1,47 @@
 """The options of python -m tutti map: those of the command."""
 
-import contextlib
-import re
-
 
 class Refusal(Exception):
     """What was asked cannot be done; the sentence says why."""
 
 
+def whole(text):
+    """A whole number, as the command reads it; or ValueError."""
+    if not text.lstrip("+-").isdigit():  # int() takes blanks and underlines
+        raise ValueError(text)
+    return int(text)
+
+
 def parse_range(name, text):
-    fields = re.fullmatch(r"([+-]?\d+)(?::([+-]?\d+))?(?::([+-]?\d+))?", text)
-    numbers = [int(field) for field in fields.groups() if field] if fields else []
-    if len(numbers) == 1:
-        numbers.insert(0, 0)
-    if numbers and numbers[2:] != [0] and range(*numbers):
-        return range(*numbers)
+    try:
+        numbers = [whole(field) for field in text.split(":")]
+        given = range(*(numbers if len(numbers) > 1 else [0] + numbers))
+    except (ValueError, TypeError):
+        given = range(0)
+    if given:
+        return given
     raise Refusal(
         "%s %s: expected [FIRST:]LAST[:STEP], at least one number" % (name, text)
     )
 
 
 def parse_count(name, text):
-    if re.fullmatch(r"\+?\d+", text) and 1 <= int(text) <= 1024:
-        return int(text)
+    try:
+        if 1 <= whole(text) <= 1024:
+            return whole(text)
+    except ValueError:
+        pass
     raise Refusal(
         "%s %s: expected a whole number from 1 to 1024" % (name, text)
     )
 
 
 def parse_seconds(name, text):
-    with contextlib.suppress(ValueError):
+    try:
         if 0 < float(text) < float("inf"):
             return float(text)
+    except ValueError:
+        pass
     raise Refusal(
         "%s %s: expected seconds above 0, such as 30 or 0.5" % (name, text)
     )

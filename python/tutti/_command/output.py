@@ -1,10 +1,9 @@
 """Results as .npy, lines or JSON lines, in files that appear whole."""
 
 import contextlib
-import json
 import os
 import sys
-import tempfile
+import time
 
 from .failure import describe, failure_of
 from .input import need_numpy
@@ -33,14 +32,16 @@ def plain(value):
 
 
 def to_json(index, result):
+    from json import dumps
+
     if failure_of(result):
-        return json.dumps({"error": describe(result), "index": index})
+        return dumps({"error": describe(result), "index": index})
     try:
-        return json.dumps(result, default=plain, allow_nan=False)
+        return dumps(result, default=plain, allow_nan=False)
     except ValueError:
         pass
     try:
-        return json.dumps(finite(result), default=plain, allow_nan=False)
+        return dumps(finite(result), default=plain, allow_nan=False)
     except ValueError as error:
         raise TypeError(str(error))
 
@@ -86,9 +87,10 @@ def whole_file(name):
         with open(target, "wb") as stream:
             yield stream
         return
-    fd, part = tempfile.mkstemp(prefix=".tutti.", dir=os.path.dirname(target))
+    unique = ".tutti.%d.%d" % (os.getpid(), time.monotonic_ns())
+    part = os.path.join(os.path.dirname(target), unique)
     try:
-        with open(fd, "wb") as stream:
+        with open(part, "xb") as stream:
             yield stream
         mask = os.umask(0)
         os.umask(mask)
@@ -97,7 +99,8 @@ def whole_file(name):
         os.chmod(part, mode)
         os.replace(part, target)
     except BaseException:
-        os.unlink(part)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
         raise
 
 
