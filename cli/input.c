@@ -20,34 +20,38 @@ bool cli_input_is_npy(const char *name)
     return length > 4 && !strcmp(name + length - 4, ".npy");
 }
 
+static bool is_stdin(const char *name)
+{
+    return !strcmp(name, "-");
+}
+
+/* Why a file cannot be read. */
+static int fail_file(const char *name)
+{
+    if (errno == ENOENT)
+        return cli_fail("there is no file %s: expected a .npy file or lines "
+                        "of text",
+                        name);
+    return cli_fail("%s cannot be read: %s", name, strerror(errno));
+}
+
 /* Opens for reading; *size is the file's, 0 where it has none. */
 static int open_file(int *fd, size_t *size, const char *name)
 {
     struct stat st;
-    if (!strcmp(name, "-")) {
-        *fd = STDIN_FILENO;
-        *size = 0;
-        return CLI_OK;
-    }
-    *fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (*fd < 0 && errno == ENOENT)
-        return cli_fail("there is no file %s: expected a .npy file or lines "
-                        "of text",
-                        name);
-    if (*fd < 0 || fstat(*fd, &st)) {
-        int status = cli_fail("%s cannot be read: %s", name, strerror(errno));
-        if (*fd >= 0)
-            close(*fd);
-        return status;
-    }
-    if (S_ISDIR(st.st_mode)) {
-        close(*fd);
-        return cli_fail("%s is a folder: expected a .npy file or lines of "
-                        "text",
-                        name);
-    }
-    *size = (size_t)st.st_size;
+    *size = 0;
+    *fd = is_stdin(name) ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return fail_file(name);
+    if (!fstat(*fd, &st))
+        *size = (size_t)st.st_size;
     return CLI_OK;
+}
+
+static void close_file(int fd)
+{
+    if (fd != STDIN_FILENO)
+        close(fd);
 }
 
 /* Maps the file and reads its header. */
@@ -156,7 +160,7 @@ int cli_input_open(struct cli_input *out, const char *name,
     int fd;
     size_t size;
     struct cli_input in = {.type = kernel->item};
-    in.name = strcmp(name, "-") ? name : "standard input";
+    in.name = is_stdin(name) ? "standard input" : name;
     in.dims = takes_rows(kernel) ? 2 : 1;
     int status = open_file(&fd, &size, name);
     if (status)
@@ -165,8 +169,7 @@ int cli_input_open(struct cli_input *out, const char *name,
         status = open_npy(&in, fd, size, kernel);
     else
         status = open_lines(&in, fd, kernel);
-    if (fd != STDIN_FILENO)
-        close(fd);
+    close_file(fd);
     if (status)
         cli_input_close(&in);
     else
@@ -174,7 +177,7 @@ int cli_input_open(struct cli_input *out, const char *name,
     return status;
 }
 
-int cli_input_check(const char *name)
+static int check_npy(const char *name)
 {
     int fd;
     size_t size;
@@ -183,12 +186,27 @@ int cli_input_check(const char *name)
     int status = open_file(&fd, &size, name);
     if (status)
         return status;
-    if (cli_input_is_npy(name))
-        status = map_npy(&in, &npy, fd, size);
+    status = map_npy(&in, &npy, fd, size);
     cli_input_close(&in);
-    if (fd != STDIN_FILENO)
-        close(fd);
+    close_file(fd);
     return status;
+}
+
+int cli_input_check(const char *name)
+{
+    struct stat st;
+    if (is_stdin(name))
+        return CLI_OK;
+    if (stat(name, &st))
+        return fail_file(name);
+    if (S_ISDIR(st.st_mode))
+        return cli_fail("%s is a folder: expected a .npy file or lines of "
+                        "text",
+                        name);
+    /* A pipe is opened once only: its writer would see it closed. */
+    if (cli_input_is_npy(name))
+        return check_npy(name);
+    return access(name, R_OK) ? fail_file(name) : CLI_OK;
 }
 
 void cli_input_close(struct cli_input *input)

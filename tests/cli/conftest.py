@@ -142,3 +142,15 @@ class Tutti:
 @pytest.fixture
 def tutti(folder, tmp_path):
     return Tutti(folder, tmp_path)
+
+
+def as_nobody(tutti, *words):
+    """The sentence of a run that refuses, of a user who is not root."""
+    if os.geteuid() != 0:
+        return tutti.refuses(*words)
+    for path in [tutti.here, *tutti.here.parents][:4]:
+        path.chmod(path.stat().st_mode | 0o055)
+    try:
+        return tutti.refuses(*words, preexec_fn=lambda: os.setuid(65534))
+    except PermissionError:
+        pytest.skip("the build is in a folder that others cannot enter")

@@ -7,6 +7,8 @@ import struct
 import numpy as np
 import pytest
 
+from conftest import as_nobody
+
 
 def header(text, version=(1, 0)):
     data = text.encode("latin1")
@@ -198,14 +200,25 @@ def test_missing(tutti, name, sentence):
         assert tutti.refuses("map", function, "--over", name) == sentence
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_unreadable(tutti):
-    path = tutti.here / "x.npy"
+@pytest.mark.parametrize("name", ["x.npy", "x.txt"])
+def test_unreadable(tutti, name):
+    path = tutti.here / name
     path.write_bytes(npy(X))
     path.chmod(0)
-    assert tutti.refuses("map", "f.c:half", "--over", "x.npy") == (
-        "x.npy cannot be read: Permission denied"
-    )
+    for function in ("f.c:half", "g.py:square"):
+        words = ("map", function, "--over", name)
+        assert as_nobody(tutti, *words) == (
+            "%s cannot be read: Permission denied" % name
+        )
+
+
+@pytest.mark.parametrize("function", ["f.c:square", "g.py:upper"])
+def test_named_pipe(tutti, function):
+    os.mkfifo(str(tutti.here / "lines"))
+    with tutti.start("map", function, "--over", "lines") as process:
+        with open(str(tutti.here / "lines"), "w") as lines:
+            lines.write("1\n")
+        assert process.communicate(timeout=60) == (b"1\n", b"")
 
 
 # Lines.

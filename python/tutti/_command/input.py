@@ -92,10 +92,9 @@ def load_items(options):
                 return read_lines(stream)
         if name.endswith(".npy"):
             numpy = need_numpy(name)
-            array = numpy.load(name, mmap_mode="c", allow_pickle=False)
-            return numpy.asarray(array)
+            return numpy.load(name, allow_pickle=False)
         with open(name, **text) as stream:
             return read_lines(stream)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
         raise Refusal("%s cannot be read: %s" % (name, reason))
