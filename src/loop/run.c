@@ -148,28 +148,41 @@ void tt_run_ran(struct tutti_run *run, struct tt_lane *lane,
     atomic_fetch_add_explicit(&run->done, tasks, memory_order_relaxed);
 }
 
-void tt_run_fail(struct tutti_run *run, size_t index, tutti_status status,
+static bool forked(const struct tutti_run *run)
+{
+    return run->forks !=
+           atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+}
+
+/* Keeps what the run ends with: the lowest failure, or else the first reason
+ * to close (`failed` is SIZE_MAX). In a forked child nobody else has the run,
+ * and the guard may be held by a thread that the child has not got. */
+static void keep(struct tutti_run *run, size_t failed, tutti_status status,
                  const char *detail)
 {
-    pthread_mutex_lock(&run->guard);
-    if (index < run->failed) {
-        run->failed = index;
+    bool alone = forked(run);
+    if (!alone)
+        pthread_mutex_lock(&run->guard);
+    if (failed < run->failed || run->status == TUTTI_OK) {
+        run->failed = failed;
         run->status = status;
         snprintf(run->detail, sizeof run->detail, "%s", detail);
     }
-    pthread_mutex_unlock(&run->guard);
+    if (!alone)
+        pthread_mutex_unlock(&run->guard);
+}
+
+void tt_run_fail(struct tutti_run *run, size_t index, tutti_status status,
+                 const char *detail)
+{
+    keep(run, index, status, detail);
     tt_claim_close(&run->claim, (uint32_t)(index / run->unit));
 }
 
 void tt_run_close(struct tutti_run *run, tutti_status status,
                   const char *detail)
 {
-    pthread_mutex_lock(&run->guard);
-    if (run->status == TUTTI_OK) {
-        run->status = status;
-        snprintf(run->detail, sizeof run->detail, "%s", detail);
-    }
-    pthread_mutex_unlock(&run->guard);
+    keep(run, SIZE_MAX, status, detail);
     atomic_store_explicit(&run->closed, 1, memory_order_release);
     tt_claim_close(&run->claim, 0);
     tt_futex_wake(&run->inside, INT_MAX);
@@ -217,6 +230,8 @@ void tt_run_work(struct tutti_run *run, uint64_t invited)
                 atomic_load_explicit(&run->joined, memory_order_relaxed)),
             &range)) {
             now = tt_run_body(run, lane, &grain, &range, tt_clock());
+            if (forked(run))
+                break; /* the rest is the parent's */
             if (now >= run->finish)
                 tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
         }
@@ -230,8 +245,7 @@ bool tt_run_empty(struct tutti_run *run)
 {
     return (atomic_load_explicit(&run->inside, memory_order_acquire) &
             ~SLEEPER) == 0 ||
-           run->forks !=
-               atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+           forked(run);
 }
 
 /* About 6 us of pauses and 50 us of yields, then sleep: measured, the best of

@@ -11,6 +11,24 @@
 
 #define PARK_NS 1000000000u
 
+/* One thread of a forked child makes a team anew. Free in every child. */
+static pthread_mutex_t anew = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_anew(void)
+{
+    pthread_mutex_lock(&anew);
+}
+
+static void unlock_anew(void)
+{
+    pthread_mutex_unlock(&anew);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(lock_anew, unlock_anew, unlock_anew);
+}
+
 static uint32_t state_of(struct tt_member *m)
 {
     return atomic_load_explicit(&m->state, memory_order_acquire);
@@ -51,9 +69,15 @@ static void go_idle(struct tt_member *m)
     pthread_mutex_unlock(&team->lock);
 }
 
+static unsigned forks_now(void)
+{
+    return atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+}
+
 static void *member_main(void *arg)
 {
     struct tt_member *m = arg;
+    unsigned forks = forks_now();
     while (await(m) != TT_MEMBER_LEAVES) {
         struct tt_member *next = atomic_exchange(&m->wakes, NULL);
         if (next)
@@ -63,6 +87,8 @@ static void *member_main(void *arg)
                                             TT_MEMBER_WORKS))
             continue;
         tt_run_work(m->run, m->invited);
+        if (forks != forks_now())
+            break; /* a body forked: the child's team has no members yet */
         go_idle(m);
     }
     return NULL;
@@ -70,18 +96,23 @@ static void *member_main(void *arg)
 
 void tt_team_init(struct tt_team *team)
 {
-    *team = (struct tt_team){0};
     pthread_mutex_init(&team->lock, NULL);
-    team->forks = atomic_load(&tt_fork_count);
+    team->idle = team->all = NULL;
+    team->size = 0;
+    team->closing = false;
+    atomic_store_explicit(&team->forks, forks_now(), memory_order_release);
 }
 
 /* In a forked child the members are gone, and the lock may be held by one:
  * the team starts anew. Its members' memory is left, some may be in use. */
 static void after_fork(struct tt_team *team)
 {
-    if (team->forks !=
-        atomic_load_explicit(&tt_fork_count, memory_order_relaxed))
+    if (atomic_load_explicit(&team->forks, memory_order_acquire) == forks_now())
+        return;
+    pthread_mutex_lock(&anew);
+    if (team->forks != forks_now())
         tt_team_init(team);
+    pthread_mutex_unlock(&anew);
 }
 
 void tt_team_fini(struct tt_team *team)
