@@ -43,8 +43,7 @@ static struct {
     uint64_t rings; /* when the timer rings; UINT64_MAX: it does not */
     int timer;      /* -1: not made */
     bool started;   /* the helper */
-    unsigned forks; /* tt_fork_count then */
-} board = {PTHREAD_MUTEX_INITIALIZER, NULL, UINT64_MAX, -1, false, 0};
+} board = {PTHREAD_MUTEX_INITIALIZER, NULL, UINT64_MAX, -1, false};
 
 static void set_timer(uint64_t at)
 {
@@ -256,12 +255,10 @@ static void start_helper(void)
 }
 
 /* In a forked child there is no helper, and no loop but those that begin: the
- * board starts anew. */
-static void after_fork(void)
+ * board starts anew, at once, while the child has one thread and the timer's
+ * number is not another file's. */
+static void in_child(void)
 {
-    unsigned forks = atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
-    if (board.forks == forks)
-        return;
     if (board.timer >= 0)
         close(board.timer);
     board.timer = -1;
@@ -269,7 +266,11 @@ static void after_fork(void)
     board.runs = NULL;
     board.rings = UINT64_MAX;
     board.started = false;
-    board.forks = forks;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, in_child);
 }
 
 void tt_board_add(struct tutti_run *run)
@@ -281,7 +282,6 @@ void tt_board_add(struct tutti_run *run)
         run->began + (run->width < 2 ? HEARTBEAT_ALONE_NS : HEARTBEAT_NS);
     if (run->look > run->finish)
         run->look = run->finish;
-    after_fork();
     pthread_mutex_lock(&board.lock);
     if (!board.started)
         start_helper();

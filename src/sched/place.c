@@ -142,6 +142,22 @@ static struct {
     size_t count;
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static void lock_shared(void)
+{
+    pthread_mutex_lock(&shared.lock);
+}
+
+static void unlock_shared(void)
+{
+    pthread_mutex_unlock(&shared.lock);
+}
+
+/* A child must not inherit the lock from a thread that it has not got. */
+__attribute__((constructor)) static void guard_forks(void)
+{
+    pthread_atfork(lock_shared, unlock_shared, unlock_shared);
+}
+
 tutti_status tt_place_shared(tutti_place **out, const char *text)
 {
     tutti_status status = TUTTI_OK;
