@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/fork.h"
 #include "core/futex.h"
 #include "sched/caller.h"
 
@@ -13,6 +14,7 @@ struct tutti_job {
     tutti_loop loop;
     tutti_options options;
     pthread_t thread;
+    unsigned forks; /* tt_fork_count when it was started */
 
     pthread_mutex_t lock; /* guards run and cancelled */
     tutti_run *run;       /* while it can be cancelled */
@@ -78,6 +80,7 @@ tutti_status tutti_submit(tutti_job **out, const tutti_loop *loop,
     job->options = defaults;
     if (options)
         copy_options(&job->options, options);
+    job->forks = atomic_load(&tt_fork_count);
     pthread_mutex_init(&job->lock, NULL);
     int error = pthread_create(&job->thread, NULL, job_main, job);
     if (error) {
@@ -88,6 +91,12 @@ tutti_status tutti_submit(tutti_job **out, const tutti_loop *loop,
     }
     *out = job;
     return TUTTI_OK;
+}
+
+/* A forked child has the job's memory, not its thread. */
+static bool forked(const struct tutti_job *job)
+{
+    return job->forks != atomic_load(&tt_fork_count);
 }
 
 bool tutti_job_done(const tutti_job *job)
@@ -101,6 +110,9 @@ tutti_status tutti_job_wait(tutti_job *job, double seconds)
     if (seconds >= 0 && seconds < 1e9)
         until = now + (uint64_t)(seconds * 1e9);
     while (!tutti_job_done(job)) {
+        if (forked(job))
+            return tt_fail(TUTTI_ELOST, "the process forked: the job runs in "
+                                        "the parent, wait for it there");
         if (now >= until)
             return tt_fail(TUTTI_ETIME, "the job still runs after %g s",
                            seconds);
@@ -114,6 +126,8 @@ tutti_status tutti_job_wait(tutti_job *job, double seconds)
 
 void tutti_job_cancel(tutti_job *job)
 {
+    if (forked(job))
+        return;
     pthread_mutex_lock(&job->lock);
     job->cancelled = true;
     if (job->run)
@@ -125,8 +139,10 @@ void tutti_job_free(tutti_job *job)
 {
     if (!job)
         return;
-    tutti_job_cancel(job);
-    pthread_join(job->thread, NULL);
-    pthread_mutex_destroy(&job->lock);
+    if (!forked(job)) {
+        tutti_job_cancel(job);
+        pthread_join(job->thread, NULL);
+        pthread_mutex_destroy(&job->lock);
+    }
     free(job);
 }
