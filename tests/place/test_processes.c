@@ -497,7 +497,7 @@ static void *kill_some(void *arg)
     while (!k->stop) {
         pid_t pids[16], zygote = zygote_of(getpid());
         size_t count = zygote ? children_of(zygote, pids, 16) : 0;
-        usleep((useconds_t)(rand_r(&k->seed) % 3000));
+        usleep((useconds_t)(rand_r(&k->seed) % 20000));
         if (k->zygote && zygote && rand_r(&k->seed) % 8 == 0)
             k->kills += kill(zygote, SIGKILL) == 0;
         else if (count)
@@ -541,8 +541,8 @@ static int chaos(unsigned retries, bool zygote, int least)
 static void test_chaos(void **state)
 {
     (void)state;
-    chaos(0, false, 100);
-    int failures = chaos(1000, false, 100);
+    chaos(0, false, 200);
+    int failures = chaos(1000, false, 200);
     if (failures)
         fail_msg("%d loops failed in spite of retries: %s", failures,
                  tutti_detail());
@@ -776,9 +776,10 @@ static void test_many_callers(void **state)
     tutti_place_close(place);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_squares),
         cmocka_unit_test(test_units),

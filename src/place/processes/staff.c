@@ -12,7 +12,8 @@
 #include "wire/zygote.h"
 
 #define START_NS 60000000000u /* a start that takes longer failed */
-#define REPORT_NS 1000000000u /* from a channel's end to its reason */
+#define ENDING_NS 100000000u  /* from a channel's end to the process's */
+#define REPORT_NS 1000000000u /* from being killed to the report of it */
 #define LEAVE_NS 5000000000u  /* to end when told to */
 #define SEND_MS 1000
 #define END_MS 2000 /* for a zygote to reap its workers and end */
@@ -118,8 +119,7 @@ void tt_staff_kill(struct tt_feeder *f, struct tt_process *p)
     tt_staff_turn(f, p, TT_PROCESS_DYING);
 }
 
-/* Gives up a process that somebody may wait for: the zygote will say how it
- * ended. */
+/* Gives up a process for a reason. */
 static void lose(struct tt_feeder *f, struct tt_process *p, const char *why)
 {
     snprintf(p->why, sizeof p->why, "%s", why);
@@ -169,7 +169,7 @@ static void cause_of(const struct tt_process *p, char *out, size_t size)
     else if (p->reported)
         tt_spawn_say(out, size, p->status);
     else
-        snprintf(out, size, "closed its channel and did not end");
+        snprintf(out, size, "vanished");
 }
 
 /* Takes what a process sent before it died. */
@@ -278,6 +278,8 @@ static void tend_process(struct tt_feeder *f, struct tt_process *p)
     case TT_PROCESS_LOST:
         if (passed(f, p->since, REPORT_NS))
             tt_staff_turn(f, p, TT_PROCESS_DEAD);
+        else if (!p->why[0] && passed(f, p->since, ENDING_NS))
+            lose(f, p, "closed its channel");
         break;
     case TT_PROCESS_DYING:
         if (passed(f, p->since, LEAVE_NS))
@@ -442,7 +444,8 @@ void tt_staff_receive(struct tt_feeder *f, struct tt_process *p)
         else
             snprintf(p->why, sizeof p->why, "%s", why);
     } else if (live && p->stream.ended) {
-        lose(f, p, "");
+        /* It ends; the zygote will say how. */
+        tt_staff_turn(f, p, TT_PROCESS_LOST);
     }
 }
 

@@ -1,0 +1,277 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/status.h"
+#include "wire/stream.h"
+#include "wire/worker.h"
+#include "wire/zygote.h"
+
+/* A worker that notes what it is asked for. */
+struct notes {
+    uint64_t job, forgot;
+    bool refuses, ends;
+};
+
+static int job(void *arg, uint64_t loop, const void *data, size_t size,
+               tutti_bytes *error)
+{
+    struct notes *notes = arg;
+    assert_memory_equal(data, "function", size);
+    notes->job = loop;
+    if (notes->refuses)
+        assert_int_equal(tutti_bytes_append(error, "no", 2), TUTTI_OK);
+    return notes->refuses;
+}
+
+static void forget(void *arg, uint64_t loop)
+{
+    ((struct notes *)arg)->forgot = loop;
+}
+
+static int range(void *arg, uint64_t loop, size_t begin, size_t end,
+                 unsigned worker, const void *data, size_t size,
+                 tutti_bytes *out)
+{
+    struct notes *notes = arg;
+    assert_int_equal(loop, notes->job);
+    assert_int_equal(worker, 3);
+    assert_int_equal(end - begin, 2);
+    if (notes->ends)
+        return 1;
+    return tutti_bytes_append(out, data, size) ||
+           tutti_bytes_append(out, "!", 1);
+}
+
+static tutti_status ask(struct tt_worker *worker, struct tt_frame frame,
+                        const char *text, tutti_bytes *out)
+{
+    frame.size = strlen(text);
+    frame.worker = 3;
+    out->size = 0;
+    return tt_worker_take(worker, &frame, text, out);
+}
+
+static void expect(const tutti_bytes *out, uint32_t kind, uint64_t loop,
+                   const char *text)
+{
+    struct tt_frame frame;
+    assert_true(out->size >= sizeof frame);
+    memcpy(&frame, out->data, sizeof frame);
+    assert_int_equal(tt_frame_check(&frame), TUTTI_OK);
+    assert_int_equal(frame.kind, kind);
+    assert_int_equal(frame.loop, loop);
+    assert_int_equal(frame.size, strlen(text));
+    assert_memory_equal(out->data + sizeof frame, text, frame.size);
+    assert_true(frame.from <= frame.to);
+}
+
+static void test_states(void **state)
+{
+    struct notes notes = {0};
+    tutti_worker calls = {&notes, job, forget, range};
+    struct tt_worker worker;
+    tutti_bytes out = {0};
+    struct tt_frame range_of = {.kind = TT_FRAME_RANGE, .loop = 5, .end = 2};
+    (void)state;
+    assert_int_equal(tt_worker_begin(&worker, &calls, &out), TUTTI_OK);
+    expect(&out, TT_FRAME_HELLO, 0, "");
+    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_ESYS);
+
+    struct tt_frame first = {.kind = TT_FRAME_JOB, .loop = 5};
+    assert_int_equal(ask(&worker, first, "function", &out), TUTTI_OK);
+    expect(&out, TT_FRAME_PREPARED, 5, "");
+    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_OK);
+    expect(&out, TT_FRAME_DONE, 5, "ab!");
+
+    struct tt_frame second = {.kind = TT_FRAME_JOB, .loop = 6};
+    notes.refuses = true;
+    assert_int_equal(ask(&worker, second, "function", &out), TUTTI_OK);
+    expect(&out, TT_FRAME_REFUSED, 6, "no");
+    assert_int_equal(notes.forgot, 5);
+    range_of.loop = 6;
+    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_ESYS);
+
+    notes.refuses = false;
+    assert_int_equal(ask(&worker, second, "function", &out), TUTTI_OK);
+    struct tt_frame over = {.kind = TT_FRAME_FORGET, .loop = 6};
+    assert_int_equal(ask(&worker, over, "", &out), TUTTI_OK);
+    assert_int_equal(out.size, 0);
+    assert_int_equal(notes.forgot, 6);
+    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_ESYS);
+
+    assert_int_equal(ask(&worker, second, "function", &out), TUTTI_OK);
+    notes.ends = true;
+    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_ETASK);
+    struct tt_frame wrong = {.kind = TT_FRAME_DONE};
+    assert_int_equal(ask(&worker, wrong, "", &out), TUTTI_ESYS);
+    tutti_bytes_clear(&out);
+}
+
+/* What tutti_worker_serve() returns when the other end does `act`. */
+static int serve(const char *send, size_t size)
+{
+    struct notes notes = {0};
+    tutti_worker calls = {&notes, job, forget, range};
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(send ? write(fds[1], send, size) : 0, size);
+    shutdown(fds[1], SHUT_WR);
+    int result = tutti_worker_serve(fds[0], &calls);
+    close(fds[1]);
+    return result;
+}
+
+static void test_serve(void **state)
+{
+    tutti_bytes out = {0};
+    struct tt_frame frame = {.kind = TT_FRAME_JOB, .loop = 5};
+    static const char nonsense[100] = "something else";
+    (void)state;
+    assert_int_equal(tt_frame_put(&out, frame, "function", 8), TUTTI_OK);
+    assert_int_equal(serve(NULL, 0), 0);
+    assert_int_equal(serve(out.data, out.size), 0);
+    assert_int_equal(serve(out.data, out.size - 1), -1);
+    assert_string_equal(tutti_detail(), "the channel ended within a message");
+    assert_int_equal(serve(nonsense, sizeof nonsense), -1);
+    assert_non_null(strstr(tutti_detail(), "a message begins with"));
+    tutti_bytes_clear(&out);
+}
+
+/* A zygote in a child process; its control socket. Its workers write their
+ * first byte to the channel, then wait. */
+static int start_zygote(pid_t *pid)
+{
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds),
+                     0);
+    *pid = fork();
+    if (*pid == 0) {
+        close(fds[0]);
+        int channel = tutti_zygote_serve(fds[1], NULL, NULL, NULL);
+        char byte = 'w';
+        if (channel < 0)
+            _exit(7);
+        if (write(channel, &byte, 1) == 1 && read(channel, &byte, 1) == 1)
+            _exit(byte);
+        _exit(9);
+    }
+    close(fds[1]);
+    return fds[0];
+}
+
+static void tell(int control, uint32_t kind, uint64_t worker, int fd)
+{
+    struct tt_zygote_note note = {.kind = kind, .worker = worker};
+    assert_true(tt_zygote_send(control, &note, fd, 1000));
+}
+
+static struct tt_zygote_note hear(int control)
+{
+    struct tt_zygote_note note;
+    int fd;
+    assert_int_equal(tt_zygote_receive(control, &note, &fd, true), 1);
+    assert_int_equal(fd, -1);
+    return note;
+}
+
+static int fork_worker(int control, uint64_t worker)
+{
+    int fds[2];
+    char byte;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
+                     0);
+    tell(control, TT_ZYGOTE_FORK, worker, fds[1]);
+    close(fds[1]);
+    assert_int_equal(read(fds[0], &byte, 1), 1);
+    return fds[0];
+}
+
+static void test_zygote(void **state)
+{
+    pid_t pid;
+    int status, control = start_zygote(&pid);
+    char byte = 5;
+    (void)state;
+    assert_int_equal(hear(control).kind, TT_ZYGOTE_HELLO);
+    int first = fork_worker(control, 1), second = fork_worker(control, 2);
+    int third = fork_worker(control, 3);
+
+    assert_int_equal(write(first, &byte, 1), 1);
+    struct tt_zygote_note note = hear(control);
+    assert_int_equal(note.kind, TT_ZYGOTE_DIED);
+    assert_int_equal(note.worker, 1);
+    assert_int_equal(WEXITSTATUS(note.status), 5);
+
+    tell(control, TT_ZYGOTE_KILL, 1, -1); /* long gone: nothing happens */
+    tell(control, TT_ZYGOTE_KILL, 2, -1);
+    note = hear(control);
+    assert_int_equal(note.worker, 2);
+    assert_int_equal(WTERMSIG(note.status), SIGKILL);
+    assert_int_equal(read(second, &byte, 1), 0);
+
+    tell(control, TT_ZYGOTE_FORK, 4, -1); /* without a channel */
+    note = hear(control);
+    assert_int_equal(note.kind, TT_ZYGOTE_FAILED);
+    assert_int_equal(note.worker, 4);
+
+    close(control);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_int_equal(read(third, &byte, 1), 0); /* killed and reaped */
+    close(first);
+    close(second);
+    close(third);
+}
+
+static void test_zygote_nonsense(void **state)
+{
+    pid_t pid;
+    int status, control = start_zygote(&pid);
+    (void)state;
+    assert_int_equal(hear(control).kind, TT_ZYGOTE_HELLO);
+    assert_int_equal(write(control, "nonsense", 8), 8);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 7);
+    struct tt_zygote_note note = {.kind = TT_ZYGOTE_KILL};
+    assert_false(tt_zygote_send(control, &note, -1, 1000));
+    close(control);
+}
+
+static void test_zygote_killed(void **state)
+{
+    pid_t pid;
+    int control = start_zygote(&pid);
+    char byte;
+    (void)state;
+    assert_int_equal(hear(control).kind, TT_ZYGOTE_HELLO);
+    int channel = fork_worker(control, 1);
+    kill(pid, SIGKILL);
+    assert_int_equal(read(channel, &byte, 1), 0); /* the worker died too */
+    waitpid(pid, NULL, 0);
+    close(channel);
+    close(control);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_serve),
+        cmocka_unit_test(test_zygote),
+        cmocka_unit_test(test_zygote_nonsense),
+        cmocka_unit_test(test_zygote_killed),
+    };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
