@@ -1,16 +1,25 @@
 """FILE.py:NAME: functions, results, failures."""
 import json
 import os
+import re
 import signal
 
 import numpy as np
 import pytest
 
-PLACES = ["serial", "auto"]
+from conftest import ROOT
+
+PLACES = ["serial", "auto", "processes:2"]
 
 
 def load(tutti, name):
     return np.load(str(tutti.here / name))
+
+
+@pytest.mark.parametrize("on", PLACES)
+def test_places_agree(tutti, on):
+    out = tutti("map", "g.py:square", "--range", "2000", "--on", on)
+    assert out == "".join("%d\n" % (i * i) for i in range(2000))
 
 
 @pytest.mark.parametrize("on", PLACES)
@@ -129,12 +138,42 @@ def test_all_fail(tutti):
     assert np.isnan(load(tutti, "y.npy")).tolist() == [True, True]
 
 
-def test_exit_in_a_task(tutti):
+@pytest.mark.parametrize("on", PLACES)
+def test_exit_in_a_task(tutti, on):
     (tutti.here / "quits.py").write_text("def f(x):\n    exit(0)\n")
-    assert tutti.run("map", "quits.py:f", "--range", "2", "-o", "y.npy") == (
+    words = ("map", "quits.py:f", "--range", "2", "-o", "y.npy", "--on", on)
+    assert tutti.run(*words) == (
         1, "", "tutti: a task called sys.exit(0): raise an exception\n"
     )
     assert "y.npy" not in tutti.files()
+
+
+@pytest.mark.parametrize("errors", ["raise", "return"])
+def test_worker_that_dies(tutti, errors):
+    (tutti.here / "dies.py").write_text(
+        "import os\ndef f(x):\n    return x if x < 3 else os._exit(9)\n"
+    )
+    status, out, err = tutti.run(
+        "map", "dies.py:f", "--range", "6", "--on", "processes:2",
+        "--errors", errors,
+    )
+    assert (status, out) == (1, "")
+    assert re.fullmatch(
+        r"tutti: worker \d+ \(pid \d+\) ended with status 9 while it ran "
+        r"tasks? \d.*\n", err
+    )
+
+
+@pytest.mark.parametrize("errors", ["raise", "return"])
+def test_task_out_of_time(tutti, errors):
+    status, out, err = tutti.run(
+        "map", "g.py:nap", "--range", "2", "--task-timeout", "0.2",
+        "--errors", errors,
+    )
+    assert (status, out) == (1, "")
+    assert re.fullmatch(
+        r"tutti: task [01] took longer than the 0.2 s .*\n", err
+    )
 
 
 LOAD = "cannot be loaded: "
@@ -213,15 +252,13 @@ def test_explain_and_trace(tutti):
     json.loads((tutti.here / "t.json").read_text())
 
 
+PYTHON = ROOT / ".venv/bin/python"
+
+
 def module(tutti, *words, **options):
     """python -m tutti, as without the command."""
     tutti.program = str(PYTHON)
     return tutti.run("-m", "tutti", *words, **options)
-
-
-from conftest import ROOT  # noqa: E402
-
-PYTHON = ROOT / ".venv/bin/python"
 
 
 @pytest.mark.parametrize(

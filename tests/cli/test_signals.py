@@ -42,6 +42,27 @@ def test_ended_by_a_signal(tutti, language, number):
     assert (tutti.here / "y.npy").read_text() == "old"
 
 
+def test_no_worker_stays(tutti):
+    """A signal to the command alone ends its processes, too."""
+    pids = tutti.here / "pids"
+    pids.mkdir()
+    (tutti.here / "long.py").write_text(
+        "import os, time\n"
+        "def f(x):\n"
+        "    open('pids/%d' % os.getpid(), 'w').close()\n"
+        "    time.sleep(60)\n"
+    )
+    process = tutti.start(
+        "map", "long.py:f", "--range", "2", "--on", "processes:2"
+    )
+    wait_until(lambda: len(os.listdir(str(pids))) == 2)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == -signal.SIGINT
+    for pid in os.listdir(str(pids)):
+        wait_until(lambda: not os.path.exists("/proc/" + pid))
+
+
 def test_status_that_a_shell_sees(tutti):
     (tutti.here / "run.sh").write_text(
         "trap : INT\n%s map slow.c:slow --range 100000 -o y.npy\necho $?\n"
