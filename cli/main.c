@@ -1,6 +1,8 @@
 /* tutti: dispatch. Each command is a file. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tutti/version.h>
 
@@ -90,8 +92,19 @@ static int run(int argc, char **argv)
     return command ? command->run(argc, argv) : fail_unknown(name);
 }
 
+/* A standard stream that is closed would be the next file that is opened:
+ * a stand-in refuses to be read or written. */
+static void hold_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        while (fcntl(fd, F_GETFD) < 0 &&
+               open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) >= 0)
+            ;
+}
+
 int main(int argc, char **argv)
 {
+    hold_streams();
     cli_signals_catch();
     int status = run(argc, argv);
     if (fflush(stdout) && status == CLI_OK)

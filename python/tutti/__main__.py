@@ -12,7 +12,7 @@ import tutti
 from ._command.failure import failure_of, say, say_failure
 from ._command.input import load_function, load_items, need_numpy
 from ._command.options import Options, Refusal
-from ._command.output import write_results
+from ._command.output import to_stdout, write_results
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -23,9 +23,11 @@ def write(name, results):
     except BrokenPipeError:
         die_by(signal.SIGPIPE)
     except OSError as error:
+        if to_stdout(name):  # what is left there is not tried again at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise Refusal(
             "%s: writing failed (%s): free some space or write elsewhere"
-            % (name or "standard output", error.strerror)
+            % ("standard output" if to_stdout(name) else name, error.strerror)
         )
 
 

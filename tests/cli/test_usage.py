@@ -1,4 +1,6 @@
 """Options, help, what is refused before anything runs."""
+import os
+import pty
 import re
 import runpy
 
@@ -197,9 +199,6 @@ def test_forms_of_options(tutti):
 
 
 def test_nothing_to_map_over(tutti):
-    import os
-    import pty
-
     leader, terminal = pty.openpty()
     try:
         sentence = tutti.refuses("map", "f.c:half", stdin=terminal)
@@ -226,11 +225,30 @@ def test_full_standard_output(tutti):
             "tutti: standard output: writing failed (No space left on "
             "device)\n"
         )
-        status, _, err = tutti.run(
-            "map", "f.c:half", "--range", "3", stdout=full
+    for function in ("f.c:half", "g.py:square"):
+        with open("/dev/full", "w") as full:
+            words = ("map", function, "--range", "3")
+            status, _, err = tutti.run(*words, stdout=full)
+        assert status == 2
+        assert err == (
+            "tutti: standard output: writing failed (No space left on "
+            "device): free some space or write elsewhere\n"
         )
-    assert status == 2
-    assert err == (
-        "tutti: standard output: writing failed (No space left on device): "
-        "free some space or write elsewhere\n"
+
+
+@pytest.mark.parametrize("function", ["f.c:square", "g.py:square"])
+def test_closed_streams(tutti, function):
+    """What is closed is not mistaken for a file that is opened later."""
+    words = ("map", function, "--range", "3")
+    status, out, err = tutti.run(*words, preexec_fn=lambda: os.close(1))
+    assert (status, err) == (
+        2, "tutti: standard output: writing failed (Bad file descriptor): "
+        "free some space or write elsewhere\n",
     )
+    words += ("-o", "y.txt")
+    assert tutti.run(*words, preexec_fn=lambda: os.closerange(0, 3))[0] == 0
+    assert (tutti.here / "y.txt").read_text() == "0\n1\n4\n"
+    status, out, err = tutti.run(
+        "map", "f.c:half", preexec_fn=lambda: os.close(0)
+    )
+    assert (status, err) == (2, "tutti: standard input: Bad file descriptor\n")

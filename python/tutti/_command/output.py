@@ -104,8 +104,12 @@ def whole_file(name):
         raise
 
 
+def to_stdout(name):
+    return name in (None, "-", "/dev/stdout")
+
+
 def write_results(name, results):
-    if name is None or name in ("-", "/dev/stdout"):
+    if to_stdout(name):
         write_text(sys.stdout.buffer, results, False)
         sys.stdout.buffer.flush()
         return
