@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-const char *const shape_names[SHAPES] = {"uniform", "front", "back",
-                                         "heavy tail", "giant"};
-
 double now(void)
 {
     struct timespec t;

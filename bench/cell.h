@@ -8,8 +8,6 @@
 
 enum shape { UNIFORM, FRONT, BACK, HEAVY_TAIL, GIANT, SHAPES };
 
-extern const char *const shape_names[SHAPES];
-
 struct cell {
     double task; /* mean seconds */
     size_t n;

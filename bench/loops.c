@@ -1,11 +1,15 @@
 /* Loops in C: the plain loop, tutti on auto and on threads, OpenMP's best
- * schedule and chunk, on a grid of cells. Prints one line of JSON a cell.
+ * schedule and chunk. Reads cells from standard input, a line each,
  *
- *     bench_loops [CAP SECONDS] [PAIRS]
+ *     TASK_SECONDS N SHAPE PAIRS
  *
- * The ways are interleaved, PAIRS times; each is run twice in a row and the
- * second run counts, so that its threads are as awake as in a program that
- * calls it often; then all threads are given the time to park. */
+ * and answers each with a line of JSON: the seconds of every run of every way.
+ * A task of 0 seconds is an empty loop, of which a thousand are timed at once.
+ *
+ * The ways are interleaved, PAIRS times, forwards and backwards in turn. Before
+ * each, all threads are given the time to park; then short loops are run twice
+ * in a row and the second run counts, so that threads are as awake as in a
+ * program that calls them often. */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -18,6 +22,8 @@
 
 #define PAIRS_MOST 101
 #define PARK_US 3000 /* libgomp's threads spin for about 2 ms */
+#define WARM 0.02    /* seconds: above it a wake-up does not matter */
+#define EMPTY_LOOPS 1000
 
 enum way { PLAIN, AGAIN, AUTO, THREADS, OPENMP, WAYS };
 
@@ -51,9 +57,8 @@ static void with_openmp(struct cell *c)
         task(&c->turns[i], &c->results[i], NULL);
 }
 
-static double timed(enum way way, struct cell *c)
+static void loop(enum way way, struct cell *c)
 {
-    double start = now();
     switch (way) {
     case AUTO:
         with_tutti(c, "auto");
@@ -67,16 +72,23 @@ static double timed(enum way way, struct cell *c)
     default:
         plain(c);
     }
-    return now() - start;
+}
+
+static double timed(enum way way, struct cell *c)
+{
+    int loops = c->task > 0 ? 1 : EMPTY_LOOPS;
+    double start = now();
+    for (int i = 0; i < loops; i++)
+        loop(way, c);
+    return (now() - start) / loops;
 }
 
 static double run(enum way way, struct cell *c)
 {
-    timed(way, c);
-    double seconds = timed(way, c);
-    if (way >= AUTO)
-        usleep(PARK_US);
-    return seconds;
+    usleep(PARK_US);
+    if (c->task * (double)c->n < WARM)
+        timed(way, c);
+    return timed(way, c);
 }
 
 /* Finds OpenMP's best schedule for a cell by trying all. */
@@ -84,6 +96,7 @@ static void search(struct cell *c)
 {
     static const omp_sched_t kinds[] = {omp_sched_static, omp_sched_dynamic,
                                         omp_sched_guided};
+    size_t runs = c->task * (double)c->n > WARM ? 1 : 3;
     double best = INFINITY;
     for (size_t k = 0; k < 3; k++)
         for (int chunk = kinds[k] == omp_sched_static ? 0 : 1;
@@ -91,9 +104,9 @@ static void search(struct cell *c)
              chunk = chunk ? 8 * chunk : 1) {
             double tries[3];
             omp_set_schedule(kinds[k], chunk);
-            for (int i = 0; i < 3; i++)
+            for (size_t i = 0; i < runs; i++)
                 tries[i] = timed(OPENMP, c);
-            double seconds = median(tries, 3);
+            double seconds = median(tries, runs);
             if (seconds < best) {
                 best = seconds;
                 best_kind = kinds[k];
@@ -101,7 +114,6 @@ static void search(struct cell *c)
             }
         }
     omp_set_schedule(best_kind, best_chunk);
-    usleep(PARK_US);
 }
 
 static void measure(struct cell *c, int pairs)
@@ -109,41 +121,41 @@ static void measure(struct cell *c, int pairs)
     static double seconds[WAYS][PAIRS_MOST];
     search(c);
     for (int i = 0; i < pairs; i++)
-        for (int way = 0; way < WAYS; way++)
+        for (int k = 0; k < WAYS; k++) {
+            int way = i % 2 ? WAYS - 1 - k : k;
             seconds[way][i] = run((enum way)way, c);
-    printf("{\"task\": %g, \"n\": %zu, \"shape\": \"%s\"", c->task, c->n,
-           shape_names[c->shape]);
-    for (int way = 0; way < WAYS; way++)
-        printf(", \"%s\": %.9f", way_names[way],
-               median(seconds[way], (size_t)pairs));
-    printf(", \"schedule\": \"%s,%d\"}\n",
+        }
+    printf("{\"schedule\": \"%s,%d\"",
            best_kind == omp_sched_static    ? "static"
            : best_kind == omp_sched_dynamic ? "dynamic"
                                             : "guided",
            best_chunk);
+    for (int way = 0; way < WAYS; way++) {
+        printf(", \"%s\": [", way_names[way]);
+        for (int i = 0; i < pairs; i++)
+            printf("%s%.9f", i ? ", " : "", seconds[way][i]);
+        printf("]");
+    }
+    printf("}\n");
     fflush(stdout);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    static const double tasks[] = {50e-9, 500e-9, 5e-6, 50e-6, 500e-6, 10e-3};
-    double cap = argc > 1 ? atof(argv[1]) : 1;
-    int pairs = argc > 2 ? atoi(argv[2]) : 15;
-    if (!(cap > 0) || pairs < 1 || pairs > PAIRS_MOST) {
-        fprintf(stderr, "usage: bench_loops [CAP SECONDS] [PAIRS, 1 to %d]\n",
-                PAIRS_MOST);
-        return 2;
+    double task_seconds;
+    size_t n;
+    int shape, pairs;
+    while (scanf("%lf %zu %d %d", &task_seconds, &n, &shape, &pairs) == 4) {
+        struct cell c;
+        if (!(task_seconds >= 0) || n < 1 || shape < 0 || shape >= SHAPES ||
+            pairs < 1 || pairs > PAIRS_MOST) {
+            fprintf(stderr, "a cell is TASK_SECONDS N SHAPE PAIRS\n");
+            return 2;
+        }
+        if (cell_make(&c, task_seconds, n, (enum shape)shape))
+            return 1;
+        measure(&c, pairs);
+        cell_free(&c);
     }
-    for (size_t t = 0; t < sizeof tasks / sizeof *tasks; t++)
-        for (size_t n = 1; n <= 1000000; n = n == 1 ? 2 : n == 2 ? 10 : 10 * n)
-            for (int shape = 0; shape < SHAPES; shape++) {
-                struct cell c;
-                if (tasks[t] * (double)n > cap || (shape && n < 10))
-                    continue;
-                if (cell_make(&c, tasks[t], n, (enum shape)shape))
-                    return 1;
-                measure(&c, pairs);
-                cell_free(&c);
-            }
     return 0;
 }
