@@ -159,9 +159,7 @@ int cli_input_open(struct cli_input *out, const char *name,
 {
     int fd;
     size_t size;
-    struct cli_input in = {.type = kernel->item};
-    in.name = is_stdin(name) ? "standard input" : name;
-    in.dims = takes_rows(kernel) ? 2 : 1;
+    struct cli_input in = {.name = is_stdin(name) ? "standard input" : name};
     int status = open_file(&fd, &size, name);
     if (status)
         return status;

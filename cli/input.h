@@ -9,10 +9,8 @@
 
 struct cli_input {
     const char *name;  /* for the sentences */
-    const void *items; /* rows x columns of `type` */
+    const void *items; /* rows x columns of the function's type */
     size_t rows, columns;
-    unsigned dims; /* 1: columns is 1 */
-    tutti_type type;
     void *map; /* of the whole file, or NULL */
     size_t mapped;
     void *memory; /* what else must be freed */

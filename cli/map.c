@@ -37,16 +37,37 @@ static bool is_stdout(const char *name)
     return !strcmp(name, "-") || !strcmp(name, "/dev/stdout");
 }
 
+/* Whether the file could be made, and is none that is read. */
+static int check_output(const struct cli_map *map, const char *name)
+{
+    char *source = strdup(map->function);
+    if (!source)
+        return cli_fail("no memory for the name %s", map->function);
+    *strrchr(source, ':') = 0;
+    int status = CLI_OK;
+    if (cli_output_same(name, source))
+        status = cli_fail("%s is the function's file: give another name to "
+                          "the output",
+                          name);
+    else if (map->over && cli_output_same(name, map->over))
+        status = cli_fail("%s is the input and the output: give another name "
+                          "to the output",
+                          name);
+    else
+        status = cli_output_check(name);
+    free(source);
+    return status;
+}
+
 static int check_outputs(struct cli_map *map)
 {
-    const char *beside = map->over && strcmp(map->over, "-") ? map->over : NULL;
     int status = CLI_OK;
     if (map->output && is_stdout(map->output))
         map->output = NULL;
     if (map->output)
-        status = cli_output_check(map->output, beside);
+        status = check_output(map, map->output);
     if (!status && map->trace)
-        status = cli_output_check(map->trace, beside);
+        status = check_output(map, map->trace);
     if (!status && map->trace && map->output &&
         cli_output_same(map->trace, map->output))
         return cli_fail("--trace %s is the output, too: give another name",

@@ -11,13 +11,10 @@ const struct cli_option cli_map_options[] = {
     {"--range", 0, CLI_RANGE, "[FIRST:]LAST[:STEP]",
      "map over these whole numbers; LAST is not one of them", AT(range), 0},
     {"--over", 0, CLI_WORD, "FILE",
-     "map over FILE.npy, or over the lines of any other file; - is standard "
-     "input",
+     "map over FILE.npy, or the lines of another file; - is standard input",
      AT(over), 0},
     {"--output", 'o', CLI_WORD, "FILE",
-     "write FILE.npy, FILE.jsonl (JSON lines) or lines; without, or -: lines "
-     "to "
-     "standard output",
+     "FILE.npy, FILE.jsonl (JSON lines) or lines; without: standard output",
      AT(output), 0},
     {"--on", 0, CLI_WORD, "PLACE",
      "where: serial, threads[:N], processes[:N], auto (the default)", AT(on),
@@ -27,9 +24,7 @@ const struct cli_option cli_map_options[] = {
     {"--task-timeout", 0, CLI_SECONDS, "SECONDS",
      "a task that takes longer fails (Python functions)", AT(task_timeout), 0},
     {"--errors", 0, CLI_CHOICE, "raise|return",
-     "a task that fails ends the run (raise), or the others go on and it is "
-     "told in its place (return)",
-     AT(errors), 0},
+     "a task that fails ends the run, or is told in its place", AT(errors), 0},
     {"--progress", 0, CLI_FLAG, NULL, "a bar, where stderr is a terminal",
      AT(progress), 0},
     {"--explain", 0, CLI_FLAG, NULL,

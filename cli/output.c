@@ -58,20 +58,15 @@ static int check_folder(const char *name)
     return status;
 }
 
-int cli_output_check(const char *name, const char *beside)
+int cli_output_check(const char *name)
 {
-    struct stat st, other;
+    struct stat st;
     if (stat(name, &st))
         return check_folder(name);
     if (S_ISDIR(st.st_mode))
         return cli_fail("%s is a folder: expected the name of a file", name);
     if (!S_ISREG(st.st_mode) && format_of(name) == CLI_NPY)
         return cli_fail("%s is not a plain file: a .npy file must be one",
-                        name);
-    if (S_ISREG(st.st_mode) && beside && !stat(beside, &other) &&
-        st.st_dev == other.st_dev && st.st_ino == other.st_ino)
-        return cli_fail("%s is the input and the output: give another name "
-                        "to the output",
                         name);
     return S_ISREG(st.st_mode) ? check_folder(name) : CLI_OK;
 }
@@ -93,6 +88,10 @@ static char *resolve(const char *name)
 
 bool cli_output_same(const char *a, const char *b)
 {
+    struct stat one, two;
+    if (!stat(a, &one) && !stat(b, &two))
+        return S_ISREG(one.st_mode) && one.st_dev == two.st_dev &&
+               one.st_ino == two.st_ino;
     char *left = resolve(a), *right = resolve(b);
     bool same = left && right && !strcmp(left, right);
     free(left);
@@ -134,7 +133,7 @@ int cli_output_open(struct cli_output *out, const char *name)
         out->fd = STDOUT_FILENO;
         return CLI_OK;
     }
-    int status = cli_output_check(name, NULL);
+    int status = cli_output_check(name);
     if (status)
         return status;
     out->format = format_of(name);

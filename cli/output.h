@@ -27,11 +27,10 @@ struct cli_output {
  * cli_output_close(). */
 int cli_output_open(struct cli_output *out, const char *name);
 
-/* Whether `name` could be written and is not the same file as the input
- * `beside` (NULL: none). Makes nothing. 0, or CLI_USAGE. */
-int cli_output_check(const char *name, const char *beside);
+/* Whether `name` could be written. Makes nothing. 0, or CLI_USAGE. */
+int cli_output_check(const char *name);
 
-/* Whether two names lead to one file, which may not be there yet. */
+/* Whether two names lead to one plain file, which may not be there yet. */
 bool cli_output_same(const char *a, const char *b);
 
 /* Makes room for results of that shape: out->results. */

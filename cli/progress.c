@@ -24,6 +24,7 @@ void cli_progress_start(struct cli_progress *bar)
 {
     bar->began = clock_now();
     bar->shown = isatty(STDERR_FILENO);
+    bar->drawn = false;
     bar->columns = cli_columns();
 }
 
@@ -56,7 +57,7 @@ static void format_time(char *out, size_t size, double seconds)
 
 int cli_progress_draw(void *arg, size_t done, size_t n)
 {
-    const struct cli_progress *bar = arg;
+    struct cli_progress *bar = arg;
     if (!bar->shown)
         return 0;
     char cells[64], rate[24], left[24], text[128];
@@ -75,11 +76,13 @@ int cli_progress_draw(void *arg, size_t done, size_t n)
              cells, rate, left, done == n ? "in all" : "left");
     fprintf(stderr, "\r%.*s\033[K", bar->columns - 1, text);
     fflush(stderr);
+    bar->drawn = true;
     return 0;
 }
 
-void cli_progress_end(const struct cli_progress *bar)
+void cli_progress_end(struct cli_progress *bar)
 {
-    if (bar->shown)
+    if (bar->drawn)
         fputc('\n', stderr);
+    bar->drawn = false;
 }

@@ -8,6 +8,7 @@
 struct cli_progress {
     double began; /* seconds of the clock */
     bool shown;   /* stderr is a terminal */
+    bool drawn;   /* something stands on the line */
     int columns;  /* of it */
 };
 
@@ -17,8 +18,8 @@ void cli_progress_start(struct cli_progress *bar);
 /* Draws it: a tutti_progress. */
 int cli_progress_draw(void *bar, size_t done, size_t n);
 
-/* Leaves the bar's line. */
-void cli_progress_end(const struct cli_progress *bar);
+/* Leaves the bar's line, if there is one. */
+void cli_progress_end(struct cli_progress *bar);
 
 /* Columns of the terminal that stderr is, or 80. */
 int cli_columns(void);

@@ -177,6 +177,17 @@ class TestWholeFiles:
             )
         assert (tutti.here / name).read_bytes() == before
 
+    def test_output_is_the_functions_file(self, tutti, function, name):
+        source = function.partition(":")[0]
+        before = (tutti.here / source).read_text()
+        (tutti.here / name).symlink_to(source)
+        for words in (("-o", name), ("--trace", "./" + source)):
+            assert tutti.refuses("map", function, "--range", "3", *words) == (
+                "%s is the function's file: give another name to the output"
+                % words[1]
+            )
+        assert (tutti.here / source).read_text() == before
+
     def test_a_pipe(self, tutti, function, name):
         os.mkfifo(str(tutti.here / name))
         words = ("map", function, "--range", "3", "-o", name)

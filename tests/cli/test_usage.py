@@ -27,6 +27,7 @@ def test_help_of_a_command(tutti, command):
     text = tutti("help", command)
     assert text == tutti(command, "--help") == tutti(command, "-h")
     assert text.startswith("usage: tutti %s " % command)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_nothing_asked(tutti):
