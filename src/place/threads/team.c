@@ -34,6 +34,13 @@ static uint32_t state_of(struct tt_member *m)
     return atomic_load_explicit(&m->state, memory_order_acquire);
 }
 
+static void wake_next(struct tt_member *m)
+{
+    struct tt_member *next = atomic_exchange(&m->wakes, NULL);
+    if (next)
+        tt_futex_wake(&next->state, 1);
+}
+
 /* Spins, then parks, until there is something to do. */
 static enum tt_member_state await(struct tt_member *m)
 {
@@ -50,9 +57,7 @@ static enum tt_member_state await(struct tt_member *m)
         atomic_compare_exchange_strong(&m->state, &spins, TT_MEMBER_PARKED);
         tt_futex_wait(&m->state, TT_MEMBER_PARKED, PARK_NS);
         /* A recalled member is awake with others still to wake. */
-        struct tt_member *next = atomic_exchange(&m->wakes, NULL);
-        if (next)
-            tt_futex_wake(&next->state, 1);
+        wake_next(m);
     }
     return state_of(m);
 }
@@ -79,12 +84,11 @@ static void *member_main(void *arg)
     struct tt_member *m = arg;
     unsigned forks = forks_now();
     while (await(m) != TT_MEMBER_LEAVES) {
-        struct tt_member *next = atomic_exchange(&m->wakes, NULL);
-        if (next)
-            tt_futex_wake(&next->state, 1);
         uint32_t invited = TT_MEMBER_INVITED;
-        if (!atomic_compare_exchange_strong(&m->state, &invited,
-                                            TT_MEMBER_WORKS))
+        bool works = atomic_compare_exchange_strong(&m->state, &invited,
+                                                    TT_MEMBER_WORKS);
+        wake_next(m); /* behind the state: see chain() */
+        if (!works)
             continue;
         tt_run_work(m->run, m->invited);
         if (forks != forks_now())
@@ -170,6 +174,14 @@ static struct tt_member *take_idle(struct tt_team *team)
     return m;
 }
 
+/* Lets `last` wake m; if it is at work already, it may not look any more. */
+static void chain(struct tt_member *last, struct tt_member *m)
+{
+    atomic_store(&last->wakes, m);
+    if (atomic_load(&last->state) == TT_MEMBER_WORKS)
+        wake_next(last);
+}
+
 unsigned tt_team_invite(struct tt_team *team, struct tutti_run *run,
                         unsigned workers)
 {
@@ -188,7 +200,7 @@ unsigned tt_team_invite(struct tt_team *team, struct tutti_run *run,
         if (!m->was_parked)
             continue;
         if (last)
-            atomic_store(&last->wakes, m);
+            chain(last, m);
         else
             first = m;
         last = m;
