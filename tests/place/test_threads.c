@@ -13,7 +13,7 @@
 #include "tally.h"
 
 #define INVITERS 8
-#define STORM 400 /* runs an inviter */
+#define STORM 1200 /* runs an inviter */
 
 static const tutti_options defaults = TUTTI_OPTIONS_INIT;
 
@@ -67,25 +67,27 @@ static void one_run(struct inviter *me, struct tutti_run *run)
     tutti_loop loop = {.n = n, .body = add_up, .context = &job};
     struct tt_range range;
     unsigned asked = 0;
+    uint64_t mode = tt_random(&me->random);
+    bool cancels = mode % 3 == 0, claims = mode % 3 == 1;
 
     tt_run_init(run, &loop, &defaults, job.lanes, true);
-    for (unsigned i = 0; i < 1 + me->random % 3; i++) {
+    for (unsigned i = 0; i < 1 + mode / 4 % 3; i++) {
         asked += tt_team_invite(me->team, run,
                                 (unsigned)(tt_random(&me->random) % 5));
         linger(&me->random, 60000);
     }
-    if (me->random % 3 == 0)
+    if (cancels)
         tt_run_close(run, TUTTI_ECANCEL, "cancelled");
-    while (me->random % 3 == 1 && tt_run_claim_front(run, 7, &range))
+    while (claims && tt_run_claim_front(run, 7, &range))
         left += range.end * range.end - range.begin * range.begin;
-    if (me->random % 2)
+    if (mode / 16 % 2)
         linger(&me->random, 60000);
     tt_team_recall(me->team, run);
     while (!tt_run_empty(run))
         tt_run_sleep(run, 1000000000u);
     while (tt_run_claim_front(run, 1000, &range))
         left += range.end * range.end - range.begin * range.begin;
-    if (me->random % 3 != 0 && job.sum + left != n * n)
+    if (!cancels && job.sum + left != n * n)
         me->lost++;
     me->lost += job.too_high + (asked == 0 && job.helped > 0);
     me->helped += job.helped;
