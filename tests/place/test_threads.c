@@ -12,6 +12,7 @@
 #include "seed.h"
 #include "tally.h"
 
+#define FOR_EVER 100000000000u /* ns: a lost wake-up hangs the test */
 #define INVITERS 8
 #define STORM 1200 /* runs an inviter */
 
@@ -29,7 +30,7 @@ static void linger(uint64_t *random, uint64_t most)
 /* Waits as a run's owner does, and leaves nothing for a late worker to read. */
 static void finish(struct tutti_run *run)
 {
-    while (!tt_run_sleep(run, 1000000000u))
+    while (!tt_run_sleep(run, FOR_EVER))
         continue;
     tt_run_fini(run);
     memset(run, 0xa5, sizeof *run);
@@ -84,7 +85,7 @@ static void one_run(struct inviter *me, struct tutti_run *run)
         linger(&me->random, 60000);
     tt_team_recall(me->team, run);
     while (!tt_run_empty(run))
-        tt_run_sleep(run, 1000000000u);
+        tt_run_sleep(run, FOR_EVER);
     while (tt_run_claim_front(run, 1000, &range))
         left += range.end * range.end - range.begin * range.begin;
     if (!cancels && job.sum + left != n * n)
@@ -146,7 +147,7 @@ static void closing_at_any_time(void **state)
             left += range.end * range.end - range.begin * range.begin;
         tt_team_recall(&team, &run);
         while (!tt_run_empty(&run))
-            tt_run_sleep(&run, 1000000000u);
+            tt_run_sleep(&run, FOR_EVER);
         assert_int_equal(job.sum + left, 100);
         finish(&run);
         if (turn % 2)
@@ -213,7 +214,7 @@ static void too_many(void **state)
     assert_int_equal(run.lanes, TT_RUN_LANES);
     assert_int_equal(tt_team_invite(&team, &run, 90), 90);
     while (!tt_run_empty(&run))
-        tt_run_sleep(&run, 1000000000u);
+        tt_run_sleep(&run, FOR_EVER);
     assert_int_equal(job.sum, 3000 * 3000);
     assert_int_equal(job.too_high, 0);
     finish(&run);
