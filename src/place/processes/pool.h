@@ -104,7 +104,7 @@ struct tt_feed {
     struct tt_grain grain; /* ns of a task */
     size_t range;          /* tasks of the last range */
     double bytes;          /* of a task, the larger way */
-    uint64_t longest;      /* ns of the longest range */
+    uint64_t longest;      /* ns of the longest of the recent ranges */
     uint64_t grace;        /* when unwanted ranges are cut off; 0: none are */
     unsigned crashes;      /* workers that died while they prepared */
     bool broken;           /* it cannot travel: nothing is claimed any more */

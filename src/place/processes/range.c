@@ -198,6 +198,7 @@ tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
     tt_run_ran(run, seat->lane, &range, tasks, from, to);
     tt_grain_learn(&feed->grain, tasks, to - from + 1);
     learn_bytes(feed, frame->size, range.end - range.begin);
+    feed->longest -= feed->longest / 8; /* a stall is forgotten */
     if (to - from > feed->longest)
         feed->longest = to - from;
     return TUTTI_OK;
