@@ -17,6 +17,13 @@ static void sleep_ms(int64_t ms)
     usleep((useconds_t)(ms * 1000));
 }
 
+/* Also where a sanitizer catches the signal. */
+static void crash(void)
+{
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+}
+
 static int prepare(void *arg, uint64_t loop, const void *data, size_t size,
                    tutti_bytes *error)
 {
@@ -29,7 +36,7 @@ static int prepare(void *arg, uint64_t loop, const void *data, size_t size,
     memcpy(once, (const char *)data + sizeof job, size - sizeof job);
     once[size - sizeof job] = '\0';
     if (job == JOB_CRASH)
-        raise(SIGSEGV);
+        crash();
     if (job == JOB_FINE)
         return 0;
     static const char why[] = "it was told to refuse";
@@ -53,8 +60,7 @@ static int64_t act_on(const struct item *item)
 {
     switch (item->act) {
     case ACT_CRASH:
-        signal(SIGSEGV, SIG_DFL);
-        raise(SIGSEGV);
+        crash();
         break;
     case ACT_EXIT:
         _exit((int)item->value);

@@ -488,7 +488,7 @@ struct killer {
     _Atomic bool stop;
     bool zygote;
     unsigned seed;
-    int kills;
+    _Atomic int kills;
 };
 
 static void *kill_some(void *arg)
@@ -670,14 +670,15 @@ static void test_parent_killed(void **state)
 
 static void test_exit_leaves_nothing(void **state)
 {
+    static tutti_place *place; /* static: reachable for leak checkers */
+    static struct work w;
     int fds[2];
     pid_t pids[8];
     (void)state;
     assert_int_equal(pipe(fds), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        tutti_place *place = open_place("processes:2");
-        struct work w;
+        place = open_place("processes:2");
         work_init(&w, 1000);
         if (run(&w, place, usual))
             _exit(1);
@@ -688,11 +689,11 @@ static void test_exit_leaves_nothing(void **state)
             _exit(2);
         exit(0); /* the place stays open */
     }
-    ssize_t got = read(fds[0], pids, sizeof pids);
     int status;
+    close(fds[1]);
+    ssize_t got = read(fds[0], pids, sizeof pids);
     waitpid(pid, &status, 0);
     close(fds[0]);
-    close(fds[1]);
     assert_int_equal(status, 0);
     assert_true(got >= (ssize_t)(2 * sizeof *pids));
     assert_true(all_gone(pids, (size_t)got / sizeof *pids, 10));
