@@ -73,9 +73,9 @@ def ratio(runs, way, over):
                              for taken, base in zip(runs[way], runs[over]))
 
 
-def measure(ask, judge, until=float("inf")):
-    """Measures a cell until each figure reached its goal once, at most TRIES
-    times, and not again when the clock says `until`.
+def measure(ask, judge, until=float("inf"), beside=()):
+    """Measures a cell until each figure reached its goal once, those `beside`
+    left aside; at most TRIES times, and not again when the clock says `until`.
 
     ask() gives runs; judge(runs) a dict: figure -> (value, goal), smaller is
     better. Returns the cell: its last runs' medians, the best of each figure,
@@ -89,8 +89,9 @@ def measure(ask, judge, until=float("inf")):
             known = figures.setdefault(
                 name, {"value": value, "first": value, "goal": goal})
             known["value"] = min(value, known["value"])
-        if (all(f["value"] <= f["goal"] for f in figures.values())
-                or time.monotonic() > until):
+        if time.monotonic() > until or all(
+                f["value"] <= f["goal"] for name, f in figures.items()
+                if name not in beside):
             break
     cell = {name: value for name, value in runs.items()
             if not isinstance(value, list)}
@@ -100,7 +101,7 @@ def measure(ask, judge, until=float("inf")):
     return cell
 
 
-def measure_all(cells, ask, judge, until, tell):
+def measure_all(cells, ask, judge, until, tell, beside=()):
     """Measures cells until the clock says `until` or the program that is asked
     is lost; (measured, left out)."""
     done = []
@@ -110,7 +111,8 @@ def measure_all(cells, ask, judge, until, tell):
         tell("%d of %d: %s x %d, %s" % (i + 1, len(cells), seconds(task), n,
                                         SHAPES[shape]))
         try:
-            cell = measure(lambda: ask(task, n, shape), judge, until)
+            cell = measure(lambda: ask(task, n, shape), judge, until,
+                           beside)
         except RuntimeError as error:
             sys.stderr.write("\n%s\n" % error)
             return done, len(cells) - i

@@ -12,15 +12,28 @@ TUTTI = str(ROOT / "build/tutti")
 SQUARE = str(ROOT / "examples/random_square.c") + ":random_square"
 
 
+def outputs(command, copies=1, **options):
+    """What each of some copies of a command at once prints, on standard output
+    and error alike."""
+    command = list(map(str, command))
+    children = [subprocess.Popen(command, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT,
+                                 universal_newlines=True, **options)
+                for _ in range(copies)]
+    try:
+        texts = [child.communicate(timeout=300)[0] for child in children]
+    finally:
+        for child in children:
+            child.kill()
+    for child, text in zip(children, texts):
+        if child.returncode:
+            raise RuntimeError("%s: status %d: %s" % (
+                " ".join(command), child.returncode, text.strip()))
+    return texts
+
+
 def output(*command, **options):
-    """What a command prints, on standard output and error alike."""
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True,
-                          timeout=300, **options)
-    if done.returncode:
-        raise RuntimeError("%s: status %d: %s" % (
-            " ".join(map(str, command)), done.returncode, done.stdout.strip()))
-    return done.stdout
+    return outputs(command, **options)[0]
 
 
 def wall(*command):
@@ -73,18 +86,20 @@ def told(text):
     return float(number) * {"s": 1, "ms": 1e-3, "us": 1e-6}[unit]
 
 
-def square(on, seeds, out):
-    return told(output(TUTTI, "map", SQUARE, "--range", seeds, "-o", out,
-                       "--on", on, "--explain"))
+def square(on, seeds, out, copies=1):
+    return max(map(told, outputs([TUTTI, "map", SQUARE, "--range", seeds, "-o",
+                                  out, "--on", on, "--explain"], copies)))
 
 
 def squares(folder, seeds, pairs, until):
-    """The random square: seconds of the loop, serial and on two threads; its
-    file; NumPy's seconds for as many seeds, or None without NumPy."""
+    """The random square: seconds of the loop on one thread, in two processes
+    at once, on two threads; NumPy's seconds for as many seeds, and whether its
+    results are equal, or None without NumPy."""
     out = folder / "squares.npy"
     runs = interleaved({
-        "serial": lambda: square("serial", seeds, out),
+        "plain": lambda: square("serial", seeds, out),
         "again": lambda: square("serial", seeds, out),
+        "both": lambda: square("serial", seeds, out, copies=2),
         "threads": lambda: square("threads", seeds, out),
     }, pairs, until)
     try:
