@@ -30,7 +30,7 @@ static void help(FILE *to)
 {
     fprintf(to, "usage: tutti COMMAND ...\n\n"
                 "A parallel runtime that chooses: it starts in one thread "
-                "and spreads when that pays.\n\nCommands:\n");
+                "and spreads\nwhen that pays.\n\nCommands:\n");
     for (size_t i = 0; i < COUNT; i++)
         fprintf(to, "  %s %s\n      %s\n", commands[i]->name,
                 commands[i]->usage, commands[i]->about);

@@ -285,6 +285,7 @@ MISSING = "standard input line %d: a number is missing: expected a value of " \
         ("half", "\n", MISSING % (1, "float64")),
         ("half", "1\f\n2\n", NOT_A_VALUE % (1, "1?", "float64")),
         ("half", "\f\n2\n", NOT_A_VALUE % (1, "?", "float64")),
+        ("sum", "\f\n2,3\n", NOT_A_VALUE % (1, "?", "float64")),
         ("third", "1e39\n", NOT_A_VALUE % (1, "1e39", "float32")),
         ("square", "1.5\n", NOT_A_VALUE % (1, "1.5", "int64")),
         ("square", "9223372036854775808\n",

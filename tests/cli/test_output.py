@@ -49,7 +49,7 @@ def test_doubles_read_back(identity):
 
 
 def test_doubles_look_as_in_python(identity):
-    x = [0.0, -0.0, 1.0, -2.5, 0.1, 1 / 3, 1e15, 1e16, 1.5e16, 1e22, 1e-4,
+    x = [0.0, -0.0, 1.0, -3.0, -2.5, 0.1, 1 / 3, 1e15, 1e16, 1.5e16, 1e22, 1e-4,
          9.9e-5, 123456.789, 12345678901234568.0, 2.0**53, 1e100, 2.5e-10,
          float("inf"), float("-inf"), float("nan")]
     assert through(identity, np.array(x), "f8") == [repr(v) for v in x]
