@@ -27,7 +27,6 @@ struct tt_pool {
     unsigned forks;   /* tt_fork_count when the feeder was started */
     /* What the cost depends on; written by the feeder. */
     _Atomic uint32_t zygotes, idle;
-    _Atomic uint64_t opening; /* ns that the last zygote took; 0: unknown */
     pthread_mutex_t guard;    /* guards what follows */
     struct tt_feeder *feeder; /* NULL: not started */
 };

@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/constants.h"
 #include "core/fork.h"
 #include "place/processes/pool.h"
 
-/* Seconds, until measured: a zygote that is an interpreter; a fork and a
- * first job; a job for an idle worker; a range there and back. */
-#define OPENING 0.08
+/* Seconds, measured: a fork and a first job; a job for an idle worker; a range
+ * there and back. */
 #define FORK 1.5e-3
 #define WAKE 0.2e-3
 #define RANGE 50e-6
@@ -77,11 +77,8 @@ static void cost(void *state, tutti_place_cost *cost)
     bool here = pool->forks ==
                 atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
     bool up = here && atomic_load(&pool->zygotes) > 0;
-    uint64_t opening = atomic_load(&pool->opening);
     *cost = (tutti_place_cost){
-        .open = up        ? 0
-                : opening ? (double)opening * 1e-9
-                          : OPENING,
+        .open = up ? 0 : tt_constant(TT_PROCESS_OPEN),
         .invite = up && atomic_load(&pool->idle) ? WAKE : FORK,
         .range = RANGE,
         .byte = BYTE,

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/constants.h"
 #include "place/processes/pool.h"
 #include "place/processes/spawn.h"
 #include "wire/zygote.h"
@@ -405,7 +406,7 @@ static void greet(struct tt_feeder *f, struct tt_process *p,
     p->pid = (pid_t)frame->begin;
     z->failures = 0;
     if (!z->proved)
-        atomic_store(&f->pool->opening, f->now - z->since);
+        tt_constant_learn(TT_PROCESS_OPEN, (double)(f->now - z->since) * 1e-9);
     z->proved = true;
     tt_staff_turn(f, p, TT_PROCESS_IDLE);
 }

@@ -1,0 +1,276 @@
+/* The place "processes": what dies, and what is left behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "place/processes/pool.h"
+#include "squares.h"
+
+/* Kills workers, and sometimes the zygote, at random instants. */
+struct killer {
+    _Atomic bool stop;
+    bool zygote;
+    unsigned seed;
+    _Atomic int kills;
+};
+
+static void *kill_some(void *arg)
+{
+    struct killer *k = arg;
+    while (!k->stop) {
+        pid_t pids[16], zygote = zygote_of(getpid());
+        size_t count = zygote ? children_of(zygote, pids, 16) : 0;
+        usleep((useconds_t)(rand_r(&k->seed) % 20000));
+        if (k->zygote && zygote && rand_r(&k->seed) % 8 == 0)
+            k->kills += kill(zygote, SIGKILL) == 0;
+        else if (count)
+            k->kills +=
+                kill(pids[(size_t)rand_r(&k->seed) % count], SIGKILL) == 0;
+    }
+    return NULL;
+}
+
+static int chaos(unsigned retries, bool zygote, int least)
+{
+    tutti_place *place = open_place("processes:3");
+    struct killer killer = {.zygote = zygote, .seed = 1 + retries};
+    pthread_t thread;
+    int failures = 0;
+    uint64_t until = tt_clock() + 20000000000u;
+    pthread_create(&thread, NULL, kill_some, &killer);
+    while (killer.kills < least && tt_clock() < until) {
+        struct work w;
+        tutti_options options = usual;
+        work_init(&w, 300);
+        for (size_t i = 1; i < 6; i++)
+            w.items[i].act = ACT_SLEEP;
+        options.retries = retries;
+        tutti_status status = run(&w, place, options);
+        if (status == TUTTI_OK)
+            check_squares(&w);
+        else if (status != TUTTI_ELOST && status != TUTTI_ESYS)
+            fail_msg("%d: %s", status, tutti_detail());
+        failures += status != TUTTI_OK;
+        work_fini(&w);
+    }
+    killer.stop = true;
+    pthread_join(thread, NULL);
+    usleep(100000); /* the last one killed is dead */
+    check_run(100, place);
+    tutti_place_close(place);
+    return failures;
+}
+
+static void test_chaos(void **state)
+{
+    (void)state;
+    chaos(0, false, 200);
+    int failures = chaos(1000, false, 200);
+    if (failures)
+        fail_msg("%d loops failed in spite of retries: %s", failures,
+                 tutti_detail());
+    chaos(0, true, 50);
+}
+
+static void test_zygote_killed(void **state)
+{
+    tutti_place *place = open_place("processes:2");
+    struct work w;
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        tutti_job *job;
+        tutti_options options = usual;
+        work_init(&w, 10);
+        for (size_t k = 0; k < w.n; k++)
+            w.items[k].act = ACT_HANG;
+        tutti_loop loop = loop_of(&w);
+        options.place = place;
+        check_run(10, place);
+        assert_int_equal(tutti_submit(&job, &loop, &options), TUTTI_OK);
+        usleep(30000);
+        kill(zygote_of(getpid()), SIGKILL);
+        assert_int_equal(tutti_job_wait(job, 30), TUTTI_ELOST);
+        expect_detail("died with its zygote");
+        expect_detail("(SIGKILL)");
+        tutti_job_free(job);
+        work_fini(&w);
+    }
+    check_run(10, place);
+    tutti_place_close(place);
+}
+
+/* Runs `body` in a forked child; its exit status. */
+static int in_child(void (*body)(void *), void *arg)
+{
+    pid_t pid = fork();
+    int status;
+    if (pid == 0) {
+        alarm(30);
+        body(arg);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+static void run_in_child(void *arg)
+{
+    struct work w;
+    work_init(&w, 1000);
+    if (run(&w, arg, usual) != TUTTI_OK)
+        _exit(1);
+    for (size_t i = 0; i < w.n; i++)
+        if (w.results[i] != (int64_t)(i * i))
+            _exit(2);
+    tutti_place_close(arg);
+}
+
+static void test_fork(void **state)
+{
+#if defined(__SANITIZE_THREAD__)
+    skip(); /* it takes a thread of the child for one of the parent's */
+#endif
+    tutti_place *place = open_place("processes:2");
+    (void)state;
+    assert_int_equal(in_child(run_in_child, place), 0);
+    check_run(100, place);
+    assert_int_equal(in_child(run_in_child, place), 0);
+    check_run(100, place);
+    tutti_place_close(place);
+}
+
+static void test_parent_killed(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        pid_t pids[17], pid = fork();
+        if (pid == 0) {
+            struct work w;
+            alarm(60);
+            work_init(&w, 10);
+            for (size_t i = 0; i < w.n; i++)
+                w.items[i].act = round % 2 ? ACT_HANG : ACT_SQUARE;
+            tutti_place *place = open_place("processes:3");
+            if (run(&w, place, usual))
+                _exit(1);
+            for (;;)
+                pause();
+        }
+        size_t count = 0;
+        for (int i = 0; i < 2000 && count < 4; i++) {
+            usleep(5000);
+            count = children_of(pid, pids, 1);
+            if (count)
+                count += children_of(pids[0], pids + 1, 16);
+            if (count >= 2 && round % 2 == 0)
+                break;
+        }
+        assert_true(count >= 2);
+        kill(pid, round < 2 ? SIGKILL : SIGTERM);
+        waitpid(pid, NULL, 0);
+        assert_true(all_gone(pids, count, 10));
+    }
+}
+
+static void test_exit_leaves_nothing(void **state)
+{
+    static tutti_place *place; /* static: reachable for leak checkers */
+    static struct work w;
+    int fds[2];
+    pid_t pids[8];
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        place = open_place("processes:2");
+        work_init(&w, 1000);
+        if (run(&w, place, usual))
+            _exit(1);
+        pid_t zygote = zygote_of(getpid());
+        size_t count = children_of(zygote, pids + 1, 7);
+        pids[0] = zygote;
+        if (write(fds[1], pids, (count + 1) * sizeof *pids) < 0)
+            _exit(2);
+        exit(0); /* the place stays open */
+    }
+    int status;
+    close(fds[1]);
+    ssize_t got = read(fds[0], pids, sizeof pids);
+    waitpid(pid, &status, 0);
+    close(fds[0]);
+    assert_int_equal(status, 0);
+    assert_true(got >= (ssize_t)(2 * sizeof *pids));
+    assert_true(all_gone(pids, (size_t)got / sizeof *pids, 10));
+}
+
+static size_t count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    size_t count = 0;
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static void test_descriptors(void **state)
+{
+    (void)state;
+    tutti_place *first = open_place("processes:2");
+    check_run(10, first); /* what is shared is open from here on */
+    tutti_place_close(first);
+    size_t before = count_fds();
+    for (int i = 0; i < 50; i++) {
+        tutti_place *place = open_place("processes:2");
+        if (i % 2)
+            check_run(10, place);
+        tutti_place_close(place);
+    }
+    assert_int_equal(count_fds(), before);
+    pid_t pids[4];
+    assert_true(children_of(getpid(), pids, 4) <= 1);
+}
+
+static void test_idle(void **state)
+{
+    tutti_place *place = open_place("processes:2");
+    pid_t pids[4];
+    (void)state;
+    tt_pool_idle_ns = 100000000u;
+    check_run(100, place);
+    pid_t zygote = zygote_of(getpid());
+    size_t count = children_of(zygote, pids, 3);
+    assert_true(count >= 1);
+    pids[count] = zygote;
+    assert_true(all_gone(pids, count + 1, 20));
+    check_run(100, place);
+    tt_pool_idle_ns = 60000000000u;
+    tutti_place_close(place);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chaos),
+        cmocka_unit_test(test_zygote_killed),
+        cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_parent_killed),
+        cmocka_unit_test(test_exit_leaves_nothing),
+        cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_idle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
