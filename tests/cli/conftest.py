@@ -72,6 +72,7 @@ def total(row):
     return row.sum()
 
 def nap(x):
+    open("napping", "w").close()
     time.sleep(60)
 """
 
