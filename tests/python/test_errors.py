@@ -2,6 +2,8 @@
 
 import random
 import sys
+import threading
+import time
 
 import pytest
 
@@ -16,6 +18,12 @@ class Custom(Exception):
 
 class Good(Exception):
     pass
+
+
+def spin(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
 
 
 def fail_at(bad):
@@ -33,6 +41,22 @@ def test_lowest_index_wins(on):
         bad = set(rng.sample(range(300), rng.randint(1, 6)))
         with pytest.raises(Good) as caught:
             tutti.map(fail_at(bad), range(300), on=on)
+        assert str(caught.value) == "at %d" % min(bad)
+        assert caught.value.tutti.index == min(bad)
+
+
+def test_lowest_index_wins_when_spread():
+    rng = random.Random(2)
+
+    def f(x, bad):
+        spin(0.001)
+        if x in bad:
+            raise Good("at %d" % x)
+
+    for _ in range(5):
+        bad = set(rng.sample(range(300), 3))
+        with pytest.raises(Good) as caught:
+            tutti.map(f, range(300), [bad] * 300)
         assert str(caught.value) == "at %d" % min(bad)
         assert caught.value.tutti.index == min(bad)
 
@@ -112,7 +136,7 @@ def test_exception_that_does_not_come_back():
 
 
 def test_unpicklable_function():
-    lock = __import__("threading").Lock()
+    lock = threading.Lock()
 
     def f(x):
         return lock
@@ -122,7 +146,7 @@ def test_unpicklable_function():
 
 
 def test_unpicklable_argument():
-    items = [1, 2, __import__("threading").Lock(), 4]
+    items = [1, 2, threading.Lock(), 4]
     with pytest.raises(tutti.UnpicklableError, match="task 2 .*lock"):
         tutti.map(repr, items, on="processes")
 
@@ -156,14 +180,24 @@ def test_result_that_fails_to_unpickle():
         tutti.map(lambda x: Bomb(), [1], on="processes")
 
 
-def test_auto_runs_what_cannot_travel():
-    lock = __import__("threading").Lock()
+def test_auto_runs_functions_that_cannot_travel():
+    lock = threading.Lock()
 
     def f(x):
         with lock:
-            return sum(range(2000)) * 0 + x
+            spin(0.001)
+            return x
 
-    assert tutti.map(f, range(3000)) == list(range(3000))
+    assert tutti.map(f, range(400)) == list(range(400))
+
+
+def test_auto_runs_items_that_cannot_travel():
+    def f(x):
+        spin(0.001)
+        return getattr(x, "locked", None) is not None
+
+    items = [threading.Lock() if i % 90 == 50 else i for i in range(400)]
+    assert tutti.map(f, items) == [i % 90 == 50 for i in range(400)]
 
 
 BAD = {

@@ -238,13 +238,37 @@ def test_arguments_are_writable():
 
 
 def test_spreads_by_itself():
-    def work(x):
-        return sum(range(20000)) + os.getpid() * 0
-
     def where(x):
-        work(x)
-        return os.getpid()
+        sum(range(20000))
+        return os.getpid(), tutti.task.worker, tutti.task.index
 
-    pids = set(tutti.map(where, range(3000)))
-    assert os.getpid() in pids
-    assert len(pids) > 1 or tutti.cpu_count() == 1
+    got = tutti.map(where, range(3000))
+    assert [index for _, _, index in got] == list(range(3000))
+    assert {worker for pid, worker, _ in got if pid == os.getpid()} == {0}
+    assert {worker for pid, worker, _ in got if pid != os.getpid()} >= {1}
+    assert "processes" in tutti.explain()
+
+
+def test_signal_handlers_interrupt_the_wait():
+    class Alarm(Exception):
+        pass
+
+    def ring(*unused):
+        raise Alarm
+
+    old = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        began = time.monotonic()
+        with pytest.raises(Alarm):
+            tutti.map(time.sleep, [60] * 3, on="processes")
+        assert time.monotonic() - began < 20
+    finally:
+        signal.signal(signal.SIGALRM, old)
+
+
+def test_standard_input_is_not_the_workers():
+    def read(x):
+        return os.read(0, 10)
+
+    assert tutti.map(read, range(2), on="processes") == [b"", b""]
