@@ -185,9 +185,10 @@ static void await(struct tt_py_map *map)
     tt_py_message_prepare(map);
     tt_py_mailbox_leave(&map->box, true);
     for (bool done = false; !done;) {
-        Py_BEGIN_ALLOW_THREADS done = tutti_run_wait(map->run, 0.1);
-        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
-        {
+        PyThreadState *thread = PyEval_SaveThread();
+        done = tutti_run_wait(map->run, 0.1);
+        PyEval_RestoreThread(thread);
+        if (PyErr_CheckSignals() < 0) {
             tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
             tutti_run_cancel(map->run);
         }

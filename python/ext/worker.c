@@ -101,9 +101,10 @@ static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
 static void serve_worker(int channel, PyObject *worker)
 {
     tutti_worker table = {worker, take_job, forget, run_range};
-    int status;
-    Py_BEGIN_ALLOW_THREADS status = tutti_worker_serve(channel, &table);
-    Py_END_ALLOW_THREADS _exit(status ? 1 : 0);
+    PyThreadState *thread = PyEval_SaveThread();
+    int status = tutti_worker_serve(channel, &table);
+    PyEval_RestoreThread(thread);
+    _exit(status ? 1 : 0);
 }
 
 /* tutti._tutti.serve(control, worker): does not return in a worker. */

@@ -5,15 +5,12 @@ import sys
 
 
 def main():
-    import _signal
-
     from . import _tutti, _wire
 
     try:
         import cloudpickle  # noqa: F401: functions of __main__ need it
     except ImportError:
         pass
-    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     # Lines of several workers do not mix, and come when they are printed.
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

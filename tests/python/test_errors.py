@@ -115,8 +115,9 @@ def test_exits_are_reported(on, kind):
         if x == 5:
             raise kind("mine")
 
-    with pytest.raises(kind, match="mine"):
-        tutti.map(leave, range(10), on=on)
+    for errors in ("raise", "return"):
+        with pytest.raises(kind, match="mine"):
+            tutti.map(leave, range(10), on=on, errors=errors)
 
 
 def test_stop_iteration(on):
@@ -198,6 +199,22 @@ def test_auto_runs_items_that_cannot_travel():
 
     items = [threading.Lock() if i % 90 == 50 else i for i in range(400)]
     assert tutti.map(f, items) == [i % 90 == 50 for i in range(400)]
+
+
+class Interrupter:
+    """Stands for a Ctrl-C that comes while the caller pickles."""
+
+    def __reduce__(self):
+        raise KeyboardInterrupt("mine")
+
+    def wait(self):
+        spin(0.001)
+
+
+@pytest.mark.parametrize("on", ["auto", "processes"])
+def test_interrupt_while_pickling(on):
+    with pytest.raises(KeyboardInterrupt, match="mine"):
+        tutti.map(Interrupter.wait, [Interrupter()] * 500, on=on)
 
 
 BAD = {

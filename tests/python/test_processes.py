@@ -55,8 +55,9 @@ def f(x):
     print("out", x)
     print("err", x, file=sys.stderr)
 tutti.map(f, range(3), on="processes")
+tutti.map(lambda x: sys.stdout.write("no newline"), [1], on="processes")
 """)
-    assert sorted(out.split("\n")) == ["", "out 0", "out 1", "out 2"]
+    assert sorted(out.split("\n")) == ["no newline", "out 0", "out 1", "out 2"]
     assert sorted(err.split("\n")) == ["", "err 0", "err 1", "err 2"]
 
 
