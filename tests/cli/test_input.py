@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from conftest import as_nobody
+from .conftest import as_nobody
 
 
 def header(text, version=(1, 0)):

@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import as_nobody
+from .conftest import as_nobody
 
 
 def ulps(count):

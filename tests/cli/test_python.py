@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 
-from conftest import ROOT
+from .conftest import ROOT
 
 PLACES = ["serial", "auto", "processes:2"]
 

@@ -6,7 +6,7 @@ import runpy
 
 import pytest
 
-from conftest import ROOT
+from .conftest import ROOT
 
 
 def options_of(text):
