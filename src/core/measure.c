@@ -61,10 +61,11 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *samples, uint32_t n)
+/* Other work on the machine only lengthens a sample: the lower quartile. */
+static double typical(double *samples, uint32_t n)
 {
     qsort(samples, n, sizeof *samples, compare);
-    return samples[n / 2] * 1e-9;
+    return samples[n / 4] * 1e-9;
 }
 
 static double measure_clock(void)
@@ -77,7 +78,7 @@ static double measure_clock(void)
             to = tt_clock();
         samples[i] = (double)(to - from) / READS;
     }
-    return median(samples, ROUNDS);
+    return typical(samples, ROUNDS);
 }
 
 static tutti_status no_thread(int error)
@@ -98,7 +99,7 @@ static tutti_status measure_start(double *out)
             return no_thread(error);
         pthread_join(thread, NULL);
     }
-    *out = median(samples, ROUNDS);
+    *out = typical(samples, ROUNDS);
     return TUTTI_OK;
 }
 
@@ -134,8 +135,9 @@ static tutti_status measure_wake(double *cost, double *latency)
     s.word = STOP;
     tt_futex_wake(&s.word, 1);
     pthread_join(thread, NULL);
-    *cost = median(costs, n);
-    *latency = median(latencies, n);
+    /* Too busy a machine to measure: what is known holds. */
+    *cost = n < ROUNDS ? 0 : typical(costs, n);
+    *latency = n < ROUNDS ? 0 : typical(latencies, n);
     return TUTTI_OK;
 }
 

@@ -105,6 +105,14 @@ static bool by_auto(const tutti_options *options)
     return !options->on || strcmp(options->on, "auto") == 0;
 }
 
+/* A place that the caller did not name is no fault of the caller's. */
+static tutti_status blame_environment(tutti_status status)
+{
+    char line[TT_DETAIL_SIZE];
+    snprintf(line, sizeof line, "%s", tutti_detail());
+    return tt_fail(status, "TUTTI_ON in the environment: %s", line);
+}
+
 static tutti_status choose(tutti_place **out, const tutti_loop *loop,
                            const tutti_options *options)
 {
@@ -117,7 +125,9 @@ static tutti_status choose(tutti_place **out, const tutti_loop *loop,
         *out = options->place;
     else
         status = tt_place_shared(out, forced() ? forced() : options->on);
-    return status ? status : fits(*out, loop, options);
+    if (!status)
+        status = fits(*out, loop, options);
+    return status && forced() ? blame_environment(status) : status;
 }
 
 static const void *key_of(const tutti_loop *loop)
