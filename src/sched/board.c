@@ -25,7 +25,7 @@
 
 /* Spread when the gain is so many times the cost: of waking workers; of
  * starting a place, which is a guess that other loops may share. */
-#define WORTH_WAKING 3.0
+#define WORTH_WAKING 2.0
 #define WORTH_OPENING 2.0
 
 /* A caller that used less than this share of a CPU for a while, and sleeps

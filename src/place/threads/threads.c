@@ -9,9 +9,16 @@
 #include "core/status.h"
 #include "place/threads/team.h"
 
-/* Seconds for the inviter when a member is awake; to claim a range. */
-#define AWAKE 0.3e-6
+/* Seconds to share with a member that is awake; to claim a range. */
+#define AWAKE 1e-6
 #define CLAIM 0.1e-6
+
+/* The inviter pays for the call; until the member runs, the loop goes on with
+ * one worker less, of two. */
+static double wake_cost(void)
+{
+    return tt_constant(TT_FUTEX_WAKE) + tt_constant(TT_WAKE_LATENCY) / 2;
+}
 
 static bool probe(char *reason, size_t size)
 {
@@ -39,7 +46,7 @@ static void close_place(void *state)
 static void cost(void *state, tutti_place_cost *cost)
 {
     *cost = (tutti_place_cost){
-        .invite = tt_team_awake(state) ? AWAKE : tt_constant(TT_FUTEX_WAKE),
+        .invite = tt_team_awake(state) ? AWAKE : wake_cost(),
         .range = CLAIM,
     };
 }
