@@ -10,12 +10,41 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "fault.h"
 #include "place/processes/pool.h"
 #include "squares.h"
+
+/* Opens a place, runs a loop there, closes it: each allocation, thread and
+ * descriptor is refused once. */
+static tutti_status open_run_close(void *arg)
+{
+    struct work *w = arg;
+    tutti_place *place;
+    tutti_status status = tutti_place_open(&place, "processes:2");
+    if (status)
+        return status;
+    memset(w->results, 0, w->n * sizeof *w->results);
+    status = run(w, place, usual);
+    tutti_place_close(place);
+    if (!status)
+        check_squares(w);
+    return status;
+}
+
+static void test_refusals(void **state)
+{
+    struct work w;
+    (void)state;
+    work_init(&w, 5000);
+    long faults = tt_fault_each(open_run_close, &w);
+    assert_true(faults > 15);
+    work_fini(&w);
+}
 
 /* Kills workers, and sometimes the zygote, at random instants. */
 struct killer {
@@ -264,6 +293,7 @@ int main(int argc, char **argv)
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_chaos),
         cmocka_unit_test(test_zygote_killed),
         cmocka_unit_test(test_fork),
