@@ -87,6 +87,22 @@ static void test_deaths(void **state)
     tutti_place_close(place);
 }
 
+/* A loss is told at once: what runs below it is not waited for. */
+static void test_death_ends_loop(void **state)
+{
+    tutti_place *place = open_place("processes:2");
+    struct work w;
+    (void)state;
+    work_init(&w, 2);
+    w.items[0].act = ACT_HANG;
+    w.items[1].act = ACT_CRASH;
+    assert_int_equal(run(&w, place, usual), TUTTI_ELOST);
+    expect_detail("while it ran task 1");
+    work_fini(&w);
+    check_run(20, place);
+    tutti_place_close(place);
+}
+
 static void test_task_fails(void **state)
 {
     tutti_place *place = open_place("processes:3");
@@ -321,6 +337,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_deaths),
+        cmocka_unit_test(test_death_ends_loop),
         cmocka_unit_test(test_task_fails),
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_timeout),
