@@ -36,7 +36,7 @@ struct tt_member {
 struct tt_team {
     pthread_mutex_t lock; /* guards what follows */
     struct tt_member *idle, *all;
-    unsigned size;  /* members */
+    unsigned size;          /* members */
     _Atomic unsigned forks; /* tt_fork_count when the members were made */
     bool closing;
 };
