@@ -95,14 +95,14 @@ static const char *forced(void)
     return strcmp(on, "auto") == 0 ? NULL : on;
 }
 
-/* Whether the place of a loop is left to tutti. */
-static bool by_auto(const tutti_options *options)
+/* The place that the environment or the options name; NULL: none. */
+static tutti_status named(tutti_place **out, const tutti_options *options)
 {
-    if (forced())
-        return false;
-    if (options->place)
-        return options->place->automatic;
-    return !options->on || strcmp(options->on, "auto") == 0;
+    const char *on = forced() ? forced() : options->on;
+    *out = forced() ? NULL : options->place;
+    if (!*out && on && strcmp(on, "auto") != 0)
+        return tt_place_shared(out, on);
+    return TUTTI_OK;
 }
 
 /* A place that the caller did not name is no fault of the caller's. */
@@ -113,20 +113,27 @@ static tutti_status blame_environment(tutti_status status)
     return tt_fail(status, "TUTTI_ON in the environment: %s", line);
 }
 
-static tutti_status choose(tutti_place **out, const tutti_loop *loop,
+struct choice {
+    tutti_place *place;
+    bool automatic; /* it is left to tutti: "auto" or "auto:4" */
+    unsigned most;  /* the count behind "auto"; 0: none */
+};
+
+static tutti_status choose(struct choice *choice, const tutti_loop *loop,
                            const tutti_options *options)
 {
+    tutti_place *place = NULL;
     tutti_status status = tt_settings_check();
     if (status)
         return status;
-    if (by_auto(options))
-        status = automatic(out, loop, options);
-    else if (!forced() && options->place)
-        *out = options->place;
-    else
-        status = tt_place_shared(out, forced() ? forced() : options->on);
+    status = named(&place, options);
+    choice->automatic = !place || place->automatic;
+    choice->most = place && place->automatic ? place->workers : 0;
+    choice->place = place;
+    if (!status && choice->automatic)
+        status = automatic(&choice->place, loop, options);
     if (!status)
-        status = fits(*out, loop, options);
+        status = fits(choice->place, loop, options);
     return status && forced() ? blame_environment(status) : status;
 }
 
@@ -155,16 +162,19 @@ static void start(struct tutti_run *run)
 static tutti_status begin(struct tutti_run *run, const tutti_loop *loop,
                           const tutti_options *options)
 {
-    tutti_place *place;
+    struct choice choice;
     tutti_status status = check(loop, options);
     if (status == TUTTI_OK)
-        status = choose(&place, loop, options);
+        status = choose(&choice, loop, options);
     if (status)
         return status;
-    bool chosen = by_auto(options) && !wants_processes(options);
+    bool chosen = choice.automatic && !wants_processes(options);
     tt_run_init(run, loop, options, TT_RUN_LANES,
-                chosen || place->ops->caller_works);
-    run->place = place;
+                chosen || choice.place->ops->caller_works);
+    unsigned *most = &run->options.workers;
+    if (choice.most && (*most == 0 || choice.most < *most))
+        *most = choice.most;
+    run->place = choice.place;
     run->automatic = chosen;
     start(run);
     return TUTTI_OK;

@@ -36,6 +36,38 @@ static void open_places_are_used_and_closed(void **state)
     tutti_place_close(NULL);
 }
 
+static unsigned lanes(const char *on, tutti_place *place, unsigned workers)
+{
+    struct tally *tally = tally_new(1000);
+    tutti_report report = TUTTI_REPORT_INIT;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = on;
+    options.place = place;
+    options.workers = workers;
+    options.report = &report;
+    tally->cost = small;
+    assert_int_equal(tutti_for(tally_task, 1000, tally, 0, &options), 0);
+    tally_free(tally);
+    return report.lanes;
+}
+
+/* A count behind "auto" is the most it spreads to, by text as by place. */
+static void auto_has_a_count(void **state)
+{
+    (void)state;
+    tutti_place *one;
+    assert_int_equal(tutti_place_open(&one, "auto:1"), TUTTI_OK);
+    assert_int_equal(lanes("auto:1", NULL, 0), 1);
+    assert_int_equal(lanes("auto:1", NULL, 5), 1);
+    assert_int_equal(lanes(NULL, one, 0), 1);
+    assert_int_equal(lanes("auto:9", NULL, 1), 1);
+    assert_true(lanes("auto:2", NULL, 0) <= 2);
+    assert_true(lanes("auto:1024", NULL, 0) <= tutti_cpu_count());
+    assert_int_equal(lanes("threads:3", NULL, 0), 3);
+    assert_int_equal(lanes("threads:3", NULL, 2), 2);
+    tutti_place_close(one);
+}
+
 static void refuse(const char *text)
 {
     tutti_place *place = NULL;
@@ -112,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_places_are_used_and_closed),
+        cmocka_unit_test(auto_has_a_count),
         cmocka_unit_test(texts_that_are_refused),
         cmocka_unit_test(kinds_are_told),
     };
