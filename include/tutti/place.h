@@ -38,8 +38,9 @@ TUTTI_MUST_CHECK tutti_status tutti_place_open(tutti_place **out,
 /** Closes a place: refuses new loops, waits for running ones, frees.
  *
  * place: NULL is allowed.
- * Threads: any, but no loop may start there during or after the call.
- * Cost: joins the place's workers.
+ * Threads: any, but not from inside a loop that runs there, and no loop may
+ *       start there during or after the call.
+ * Cost: until running loops end; joins the place's workers.
  */
 void tutti_place_close(tutti_place *place);
 

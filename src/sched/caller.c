@@ -176,6 +176,8 @@ static tutti_status begin(struct tutti_run *run, const tutti_loop *loop,
         *most = choice.most;
     run->place = choice.place;
     run->automatic = chosen;
+    if (options->place)
+        tt_place_enter(options->place);
     start(run);
     return TUTTI_OK;
 }
@@ -360,6 +362,8 @@ static tutti_status end(struct tutti_run *run)
     tutti_status status = run->status;
     if (status)
         tt_detail_set(run->detail);
+    if (run->options.place)
+        tt_place_leave(run->options.place);
     tt_run_fini(run);
     return status;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fork.h"
+#include "core/futex.h"
 #include "core/status.h"
 #include "place/processes/processes.h"
 #include "place/serial/serial.h"
@@ -13,6 +15,9 @@
 
 #define MOST_WORKERS 1024
 #define MOST_SHARED 32
+
+/* In place->loops: somebody waits for them to end. */
+#define CLOSING 0x80000000u
 
 /* The registry: a line a place. */
 static const tutti_place_ops *const registry[] = {
@@ -102,6 +107,7 @@ tutti_status tutti_place_open(tutti_place **out, const char *text)
     place->ops = ops;
     place->workers = workers;
     place->automatic = chooses;
+    place->forks = atomic_load(&tt_fork_count);
     snprintf(place->text, sizeof place->text, "%s", text);
     status = ops->open(&place->state, workers);
     if (status) {
@@ -112,10 +118,34 @@ tutti_status tutti_place_open(tutti_place **out, const char *text)
     return TUTTI_OK;
 }
 
+void tt_place_enter(tutti_place *place)
+{
+    atomic_fetch_add_explicit(&place->loops, 1, memory_order_relaxed);
+}
+
+void tt_place_leave(tutti_place *place)
+{
+    _Atomic uint32_t *loops = &place->loops;
+    if (atomic_fetch_sub_explicit(loops, 1, memory_order_acq_rel) ==
+        (CLOSING | 1))
+        tt_futex_wake(loops, INT_MAX);
+}
+
+/* Loops that began before a fork end in the parent. */
+static void wait_for_loops(tutti_place *place)
+{
+    uint32_t loops = atomic_fetch_or(&place->loops, CLOSING) | CLOSING;
+    while (loops != CLOSING && place->forks == atomic_load(&tt_fork_count)) {
+        tt_futex_wait(&place->loops, loops, 1000000000u);
+        loops = atomic_load(&place->loops);
+    }
+}
+
 void tutti_place_close(tutti_place *place)
 {
     if (!place)
         return;
+    wait_for_loops(place);
     place->ops->close(place->state);
     free(place);
 }

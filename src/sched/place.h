@@ -2,6 +2,8 @@
 #ifndef TT_SCHED_PLACE_H
 #define TT_SCHED_PLACE_H
 
+#include <stdatomic.h>
+
 #include <tutti/place.h>
 #include <tutti/sys/place.h>
 
@@ -11,7 +13,13 @@ struct tutti_place {
     unsigned workers; /* asked for; 0: the budget */
     bool automatic;   /* the caller starts alone, the helper invites */
     char text[32];
+    unsigned forks;         /* tt_fork_count when it was opened */
+    _Atomic uint32_t loops; /* loops that name it by options.place; a futex */
 };
+
+/* A loop begins, and ends, on an open place. */
+void tt_place_enter(tutti_place *place);
+void tt_place_leave(tutti_place *place);
 
 /* The shared place of a text, opened at its first use and kept: a loop that
  * names its place by text finds the team of the loop before. NULL and "auto"

@@ -1,6 +1,8 @@
 /* Places by their text: what opens, what is refused, what is told. */
+#include <sched.h>
 #include <string.h>
 
+#include "seed.h"
 #include "tally.h"
 
 static uint64_t small(size_t index, size_t n)
@@ -34,6 +36,36 @@ static void open_places_are_used_and_closed(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         check_open(texts[i]);
     tutti_place_close(NULL);
+}
+
+static uint64_t larger(size_t index, size_t n)
+{
+    return 10 * small(index, n);
+}
+
+/* The loop runs in another thread, from before the close to behind it. */
+static void closing_waits_for_loops(void **state)
+{
+    static const char *const texts[] = {"threads:3", "auto", "serial"};
+    (void)state;
+    uint64_t random = tt_seed();
+    for (int turn = 0; turn < 90; turn++) {
+        struct tally *tally = tally_new(200);
+        tutti_loop loop = {.n = 200, .body = tally_range, .context = tally};
+        tutti_options options = TUTTI_OPTIONS_INIT;
+        tutti_job *job;
+        tally->cost = larger;
+        assert_int_equal(tutti_place_open(&options.place, texts[turn % 3]), 0);
+        assert_int_equal(tutti_submit(&job, &loop, &options), TUTTI_OK);
+        while (tally->times[0] == 0)
+            sched_yield();
+        tally_spin(tt_random(&random) % 300000);
+        tutti_place_close(options.place);
+        assert_int_equal(tally_ran(tally), 200);
+        assert_int_equal(tutti_job_wait(job, -1), TUTTI_OK);
+        tutti_job_free(job);
+        tally_free(tally);
+    }
 }
 
 static unsigned lanes(const char *on, tutti_place *place, unsigned workers)
@@ -144,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_places_are_used_and_closed),
+        cmocka_unit_test(closing_waits_for_loops),
         cmocka_unit_test(auto_has_a_count),
         cmocka_unit_test(texts_that_are_refused),
         cmocka_unit_test(kinds_are_told),
