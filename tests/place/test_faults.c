@@ -243,10 +243,13 @@ static void test_exit_leaves_nothing(void **state)
     assert_true(all_gone(pids, (size_t)got / sizeof *pids, 10));
 }
 
-static size_t count_fds(void)
+static size_t count_fds(pid_t pid)
 {
-    DIR *dir = opendir("/proc/self/fd");
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    DIR *dir = opendir(path);
     size_t count = 0;
+    assert_non_null(dir);
     while (readdir(dir))
         count++;
     closedir(dir);
@@ -259,16 +262,77 @@ static void test_descriptors(void **state)
     tutti_place *first = open_place("processes:2");
     check_run(10, first); /* what is shared is open from here on */
     tutti_place_close(first);
-    size_t before = count_fds();
+    size_t before = count_fds(getpid());
     for (int i = 0; i < 50; i++) {
         tutti_place *place = open_place("processes:2");
         if (i % 2)
             check_run(10, place);
         tutti_place_close(place);
     }
-    assert_int_equal(count_fds(), before);
+    assert_int_equal(count_fds(getpid()), before);
     pid_t pids[4];
     assert_true(children_of(getpid(), pids, 4) <= 1);
+}
+
+/* Neither Ctrl-C nor a pipe of the caller's reaches zygote and workers. */
+static void test_surroundings(void **state)
+{
+    int fds[2];
+    pid_t pids[4];
+    char byte;
+    (void)state;
+    assert_int_equal(pipe(fds), 0); /* not close-on-exec */
+    tutti_place *place = open_place("processes:2");
+    check_run(100, place);
+    pids[0] = zygote_of(getpid());
+    size_t count = 1 + children_of(pids[0], pids + 1, 3);
+    assert_true(count >= 2);
+    for (size_t i = 0; i < count; i++) {
+        char path[40], target[40] = "";
+        assert_int_equal(getpgid(pids[i]), pids[0]);
+        snprintf(path, sizeof path, "/proc/%d/fd/0", pids[i]);
+        assert_true(readlink(path, target, sizeof target - 1) > 0);
+        assert_string_equal(target, "/dev/null");
+    }
+    close(fds[1]);
+    assert_int_equal(read(fds[0], &byte, 1), 0);
+    close(fds[0]);
+    tutti_place_close(place);
+}
+
+/* One place, two commands, room for one process. */
+static void *run_other(void *arg)
+{
+    static const char *const other[] = {SQUARER, "other", NULL};
+    tutti_message changed = message;
+    struct work w;
+    changed.command = other;
+    for (int i = 0; i < 10; i++) {
+        work_init(&w, 100);
+        tutti_loop loop = loop_of(&w);
+        tutti_options options = usual;
+        loop.message = &changed;
+        options.place = arg;
+        if (tutti_loop_run(&loop, &options))
+            fail_msg("%s", tutti_detail());
+        check_squares(&w);
+        work_fini(&w);
+    }
+    return NULL;
+}
+
+static void test_commands(void **state)
+{
+    tutti_place *place = open_place("processes:1");
+    pthread_t thread;
+    (void)state;
+    check_run(100, place);
+    run_other(place);
+    assert_int_equal(pthread_create(&thread, NULL, run_other, place), 0);
+    for (int i = 0; i < 10; i++)
+        check_run(100, place);
+    pthread_join(thread, NULL);
+    tutti_place_close(place);
 }
 
 static void test_idle(void **state)
@@ -300,6 +364,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_parent_killed),
         cmocka_unit_test(test_exit_leaves_nothing),
         cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_surroundings),
+        cmocka_unit_test(test_commands),
         cmocka_unit_test(test_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
