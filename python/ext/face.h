@@ -12,6 +12,14 @@
 #include <tutti/sys/caller.h>
 #include <tutti/sys/message.h>
 
+/* Seconds of the caller's, by a loop's key; see cost.c. */
+struct tt_py_cost {
+    const void *key;
+    double job, task;
+};
+
+#define TT_PY_COSTS 64
+
 /* A module's own: all are strong references, wire and fault NULL until used. */
 struct tt_py_state {
     PyTypeObject *items; /* the iterator that a loop draws its items from */
@@ -19,6 +27,7 @@ struct tt_py_state {
     PyObject *loops; /* tutti._loops */
     PyObject *wire;  /* tutti._wire: bytes of functions, items, results */
     PyObject *fault; /* tutti._fault: exceptions */
+    struct tt_py_cost costs[TT_PY_COSTS];
 };
 
 /* Index of a failure that is no task's: a signal's, an iterator's. It comes
@@ -42,6 +51,12 @@ struct tt_py_mailbox {
     _Atomic bool full; /* work may be there */
 };
 
+/* Seconds that a map's bytes took, and tasks that they were for. */
+struct tt_py_spent {
+    double job, encode, decode;
+    size_t encoded, decoded;
+};
+
 /* One call of map(); lives in its caller's frame. */
 struct tt_py_map {
     struct tt_py_state *state;
@@ -61,7 +76,8 @@ struct tt_py_map {
     struct tt_py_mailbox box;
     _Atomic bool wanted; /* `job` is needed soon */
     PyObject *job;       /* bytes that prepare a worker; NULL: not made */
-    PyObject *bar;       /* callable of progress, or NULL */
+    struct tt_py_spent spent;
+    PyObject *bar; /* callable of progress, or NULL */
 };
 
 /* Yields the items that the caller claims; in a worker, those of a range.
@@ -107,6 +123,12 @@ PyObject *tt_py_raise_failure(struct tt_py_map *map,
 /* Takes the exception that is raised as the failure of task `index`, unless a
  * lower one is known. */
 void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index);
+
+/* cost.c */
+double tt_py_cost_clock(void);
+/* What `map` is expected to cost; what it did cost. */
+void tt_py_cost_get(struct tt_py_map *map);
+void tt_py_cost_put(struct tt_py_map *map);
 
 /* mailbox.c */
 int tt_py_mailbox_init(struct tt_py_mailbox *box);

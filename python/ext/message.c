@@ -100,7 +100,9 @@ void tt_py_message_prepare(struct tt_py_map *map)
     PyObject *args =
         Py_BuildValue("(OOO)", map->f, map->star ? Py_True : Py_False,
                       map->keep ? Py_True : Py_False);
+    double from = tt_py_cost_clock();
     PyObject *job = call_wire(map, "dump_job", args);
+    map->spent.job = tt_py_cost_clock() - from;
     Py_XDECREF(args);
     if (!job)
         take_raised(&r, &map->refusal, TT_PY_NO_TASK);
@@ -153,11 +155,14 @@ static PyObject *slices(PyObject *columns, size_t begin, size_t end)
 static void do_encode_range(void *arg)
 {
     struct request *r = arg;
+    double from = tt_py_cost_clock();
     PyObject *cut = slices(r->map->columns, r->begin, r->end);
     PyObject *args =
         cut ? Py_BuildValue("(Nn)", cut, (Py_ssize_t)r->begin) : NULL;
     r->status = emit(r, call_wire(r->map, "dump_range", args));
     Py_XDECREF(args);
+    r->map->spent.encode += tt_py_cost_clock() - from;
+    r->map->spent.encoded += r->end - r->begin;
 }
 
 static tutti_status encode_range(void *context, size_t begin, size_t end,
@@ -184,6 +189,7 @@ static int store(struct request *r, PyObject *loaded)
 static void do_decode_range(void *arg)
 {
     struct request *r = arg;
+    double from = tt_py_cost_clock();
     PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)r->data,
                                              (Py_ssize_t)r->size, PyBUF_READ);
     PyObject *args =
@@ -198,6 +204,8 @@ static void do_decode_range(void *arg)
     Py_XDECREF(loaded);
     Py_XDECREF(args);
     r->status = TUTTI_OK;
+    r->map->spent.decode += tt_py_cost_clock() - from;
+    r->map->spent.decoded += r->end - r->begin;
 }
 
 static tutti_status decode_range(void *context, size_t begin, size_t end,
@@ -243,4 +251,5 @@ void tt_py_message_init(struct tt_py_map *map)
                                    .decode_range = decode_range,
                                    .prepare = prepare};
     map->loop.message = command ? &map->message : NULL;
+    tt_py_cost_get(map);
 }

@@ -9,6 +9,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <tutti/sys/message.h>
+
 #include "core/budget.h"
 #include "core/clock.h"
 #include "core/cpu.h"
@@ -100,6 +102,15 @@ static void ask(struct tutti_run *run, unsigned workers, uint64_t now)
         run->spread = now;
 }
 
+/* How good a worker is beside one that needs no bytes: a task's bytes are work
+ * for it and, where they are made in the interpreter, for the caller. */
+static double worth(const struct tutti_run *run, double per_task)
+{
+    const struct tutti_message *message = run->loop.message;
+    double bytes = message ? message->task_cost * 1e9 : 0;
+    return per_task > bytes ? (per_task - bytes) / (per_task + bytes) : 0;
+}
+
 /* Whether tasks of `rest` ns in all are worth `more` workers beside `have`. */
 static bool pays(struct tutti_run *run, double rest, unsigned have,
                  unsigned more)
@@ -107,9 +118,14 @@ static bool pays(struct tutti_run *run, double rest, unsigned have,
     tutti_place *place = run->place;
     tutti_place_cost cost;
     place->ops->cost(place->state, &cost);
-    run->gain = rest * 1e-9 * (1.0 / have - 1.0 / (have + more));
-    run->cost = cost.invite + cost.open;
-    return run->gain > WORTH_WAKING * cost.invite + WORTH_OPENING * cost.open;
+    const struct tutti_message *message = run->loop.message;
+    double job = message && !run->invited ? message->job_cost : 0;
+    size_t left = tt_run_left(run);
+    double extra = more * worth(run, rest / (double)(left ? left : 1));
+    run->gain = rest * 1e-9 * (1.0 / have - 1.0 / (have + extra));
+    run->cost = cost.invite + cost.open + job;
+    return run->gain >
+           WORTH_WAKING * cost.invite + WORTH_OPENING * cost.open + job;
 }
 
 /* How many more workers, of `width` in all, could claim one of `units`. */

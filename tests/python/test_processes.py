@@ -250,6 +250,14 @@ def test_spreads_by_itself():
     assert "processes" in tutti.explain()
 
 
+def test_stays_when_sending_costs_more_than_the_task():
+    items = [(i, str(i), str(-i)) for i in range(200_000)]
+    tutti.map(len, items, on="processes")
+    for _ in range(3):
+        assert tutti.map(len, items) == [3] * 200_000
+        assert "on serial" in tutti.explain()
+
+
 def test_signal_handlers_interrupt_the_wait():
     class Alarm(Exception):
         pass

@@ -62,6 +62,9 @@ typedef struct tutti_message {
     /** The workers are needed soon: a good moment to prepare encode_job.
      * Called in any thread; may be NULL. */
     void (*prepare)(void *context);
+    /** Seconds of the caller's own time that encode_job takes, and encoding
+     * and decoding of a task: "auto" weighs them. 0: nothing. */
+    double job_cost, task_cost;
 } tutti_message;
 
 /** What a worker process does with messages. It is asked by one loop at a
