@@ -30,6 +30,8 @@ static tutti_status prepare(struct tt_worker *worker,
 {
     struct tt_frame answer = {.kind = TT_FRAME_PREPARED, .loop = frame->loop};
     tutti_bytes error = {0};
+    if (!frame->loop)
+        return tt_fail(TUTTI_ESYS, "asked to prepare for no loop");
     forget(worker);
     answer.from = tt_clock();
     if (worker->calls->job(worker->calls->arg, frame->loop, data, frame->size,
