@@ -57,10 +57,12 @@ static void release(struct zygote *z)
     sigprocmask(SIG_SETMASK, &z->mask, NULL);
 }
 
-/* In the worker: nothing of the zygote is left, and it dies with it. */
+/* In the worker: nothing of the zygote is left, and it dies with it. Both set
+ * its process group, so that it is killed with what it started, at once. */
 static void become_worker(struct zygote *z, pid_t parent)
 {
     release(z);
+    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(0);
@@ -87,10 +89,12 @@ static bool make_worker(struct zygote *z, uint64_t worker, int channel)
         if (z->after_parent)
             z->after_parent();
     }
-    if (pid > 0)
+    if (pid > 0) {
+        setpgid(pid, pid);
         z->children[z->count++] = (struct child){worker, pid};
-    else
+    } else {
         tell(z, TT_ZYGOTE_FAILED, worker, -1, error);
+    }
     if (channel >= 0)
         close(channel);
     return false;
@@ -101,7 +105,7 @@ static void kill_worker(struct zygote *z, uint64_t worker)
 {
     for (size_t i = 0; i < z->count; i++)
         if (z->children[i].worker == worker)
-            kill(z->children[i].pid, SIGKILL);
+            kill(-z->children[i].pid, SIGKILL);
 }
 
 static bool reap(struct zygote *z)
@@ -162,7 +166,7 @@ static int serve(struct zygote *z)
 static void kill_all(struct zygote *z)
 {
     for (size_t i = 0; i < z->count; i++)
-        kill(z->children[i].pid, SIGKILL);
+        kill(-z->children[i].pid, SIGKILL);
     for (size_t i = 0; i < z->count; i++)
         while (waitpid(z->children[i].pid, NULL, 0) < 0 && errno == EINTR)
             ;

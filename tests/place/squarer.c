@@ -56,6 +56,19 @@ static void die_once(void)
         raise(SIGKILL);
 }
 
+static void start_child(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        for (;;)
+            pause();
+    int fd = open(once, O_CREAT | O_WRONLY, 0600);
+    if (write(fd, &pid, sizeof pid) < 0)
+        abort();
+    for (;;)
+        pause();
+}
+
 static int64_t act_on(const struct item *item)
 {
     switch (item->act) {
@@ -76,6 +89,9 @@ static int64_t act_on(const struct item *item)
         break;
     case ACT_SLEEP:
         sleep_ms(item->value);
+        break;
+    case ACT_CHILD:
+        start_child();
         break;
     case ACT_PID:
         return getpid();

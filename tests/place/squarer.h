@@ -13,6 +13,7 @@ enum act {
     ACT_SLEEP,    /* `value` ms, then as ACT_SQUARE */
     ACT_FAIL,     /* the task fails */
     ACT_END,      /* the worker asks for its own end */
+    ACT_CHILD,    /* starts a process, notes it in the job's file; hangs */
     ACT_PID,      /* result = pid */
     ACT_ONCE      /* dies unless the file of the job exists, which it makes */
 };

@@ -274,6 +274,29 @@ static void test_descriptors(void **state)
     assert_true(children_of(getpid(), pids, 4) <= 1);
 }
 
+/* What a task started goes with its worker. */
+static void test_children(void **state)
+{
+    char noted[] = "/tmp/tutti-child-XXXXXX";
+    tutti_place *place = open_place("processes:2");
+    tutti_options options = usual;
+    struct work w;
+    pid_t pid = 0;
+    (void)state;
+    int fd = mkstemp(noted);
+    work_init(&w, 3);
+    w.once = noted;
+    w.items[1].act = ACT_CHILD;
+    options.task_timeout = 0.2;
+    assert_int_equal(run(&w, place, options), TUTTI_ETIME);
+    assert_int_equal(read(fd, &pid, sizeof pid), sizeof pid);
+    assert_true(all_gone(&pid, 1, 10));
+    close(fd);
+    unlink(noted);
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
 /* Neither Ctrl-C nor a pipe of the caller's reaches zygote and workers. */
 static void test_surroundings(void **state)
 {
@@ -289,7 +312,7 @@ static void test_surroundings(void **state)
     assert_true(count >= 2);
     for (size_t i = 0; i < count; i++) {
         char path[40], target[40] = "";
-        assert_int_equal(getpgid(pids[i]), pids[0]);
+        assert_int_equal(getpgid(pids[i]), pids[i]);
         snprintf(path, sizeof path, "/proc/%d/fd/0", pids[i]);
         assert_true(readlink(path, target, sizeof target - 1) > 0);
         assert_string_equal(target, "/dev/null");
@@ -364,6 +387,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_parent_killed),
         cmocka_unit_test(test_exit_leaves_nothing),
         cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_children),
         cmocka_unit_test(test_surroundings),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_idle),

@@ -87,8 +87,8 @@ typedef struct tutti_worker {
 
 /** Serves as a zygote on `control` until it is closed: forks a worker for each
  * request, kills one on request, and reports deaths. When control is closed,
- * it kills its workers. It gets SIGKILL when the thread that started it ends,
- * a worker when its zygote ends.
+ * it kills its workers, each with its process group. It gets SIGKILL when the
+ * thread that started it ends, a worker when its zygote ends.
  *
  * control: a SOCK_SEQPACKET socket; closed at return.
  * before, after_parent, after_child: around each fork; may be NULL.

@@ -26,8 +26,10 @@ static struct tt_feed *make_feed(struct tt_feeder *f, tutti_run *run)
     feed->run = run;
     feed->message = run->loop.message;
     feed->loop = ++f->loops;
-    feed->next = f->feeds;
-    f->feeds = feed;
+    struct tt_feed **last = &f->feeds;
+    while (*last)
+        last = &(*last)->next; /* whose workers come first */
+    *last = feed;
     if (feed->message->prepare)
         feed->message->prepare(run->loop.context);
     return feed;
