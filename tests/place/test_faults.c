@@ -287,7 +287,7 @@ static void test_children(void **state)
     work_init(&w, 3);
     w.once = noted;
     w.items[1].act = ACT_CHILD;
-    options.task_timeout = 0.2;
+    options.task_timeout = 2;
     assert_int_equal(run(&w, place, options), TUTTI_ETIME);
     assert_int_equal(read(fd, &pid, sizeof pid), sizeof pid);
     assert_true(all_gone(&pid, 1, 10));
