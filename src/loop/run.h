@@ -49,7 +49,7 @@ struct tutti_run {
     unsigned width;            /* workers it may have, the caller included */
     bool automatic;            /* the helper decides when */
     bool watched;              /* it is on the board */
-    uint64_t look;             /* when the helper looks next */
+    uint64_t watch;            /* when the helper looks next */
     uint64_t spread;           /* when workers were invited first; 0: never */
     double gain, cost;         /* seconds, of that decision */
     unsigned invited;
@@ -65,6 +65,7 @@ struct tutti_run {
     struct tt_range range; /* claimed, not yet counted */
     uint64_t from;         /* when it was claimed */
     uint64_t told;         /* last call of progress */
+    uint64_t look;         /* when the caller looks whether to spread */
     unsigned recalled;     /* invitations were taken back: 1, and again
                               after it was closed: 2 */
     struct tt_lane own;    /* lane[0]; the others are made by join */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <tutti/sys/message.h>
@@ -15,15 +14,20 @@
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "core/fork.h"
+#include "core/futex.h"
 #include "sched/place.h"
 
-/* The helper looks first after a heartbeat, then whenever a loop has lasted
- * half as long again. A heartbeat of 100 us is below the slack of 20 us + 2 %
- * that a loop may lose to a useless wake-up of 7 us. With one CPU the helper
- * interrupts the caller, so it comes later. */
+/* A caller looks first after a heartbeat, then whenever its loop has lasted
+ * half as long again; the helper is for callers inside of a long task, so it
+ * comes a little later, and not more often than its tick. It stays awake for a
+ * while after the last loop: a thread that is asleep costs some 10 us to call,
+ * one that ticks costs the caller nothing, but a little of another CPU. */
 #define HEARTBEAT_NS 100000u
-#define HEARTBEAT_ALONE_NS 1000000u
+#define LATER_NS 200000u
 #define LOOK_MOST_NS 10000000u
+#define TICK_NS 500000u
+#define AWAKE_NS 50000000u
+#define ASLEEP_NS 3600000000000u
 
 /* Spread when the gain is so many times the cost: of waking workers; of
  * starting a place, which is a guess that other loops may share. */
@@ -42,18 +46,11 @@
 static struct {
     pthread_mutex_t lock; /* guards all */
     struct tutti_run *runs;
-    uint64_t rings; /* when the timer rings; UINT64_MAX: it does not */
-    int timer;      /* -1: not made */
-    bool started;   /* the helper */
-} board = {PTHREAD_MUTEX_INITIALIZER, NULL, UINT64_MAX, -1, false};
-
-static void set_timer(uint64_t at)
-{
-    struct itimerspec when = {
-        .it_value = {(time_t)(at / 1000000000u), (long)(at % 1000000000u)}};
-    board.rings = at;
-    timerfd_settime(board.timer, TFD_TIMER_ABSTIME, &when, NULL);
-}
+    uint64_t added;        /* runs, so far */
+    uint64_t rings;        /* when the helper wakes up by itself */
+    _Atomic uint32_t bell; /* a futex that calls it */
+    bool started, helped;  /* it was tried, it is there */
+} board = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void tt_board_measure(struct tutti_run *run)
 {
@@ -206,44 +203,78 @@ static bool waits(struct tutti_run *run, uint64_t now)
     return still && sleeps(run->thread);
 }
 
-/* Looks at a run; the board is locked, so its owner has not ended it. */
-static void look(struct tutti_run *run, uint64_t now)
+/* When to look again at a run that was looked at now. */
+static uint64_t next_look(const struct tutti_run *run, uint64_t now)
 {
-    if (now >= run->finish)
-        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
-    uint32_t units = tt_claim_left(&run->claim);
-    if (run->automatic && units > 0) {
-        tt_board_measure(run);
-        run->waits = waits(run, now);
-        if (run->waits && run->width < WAITERS_MOST && !run->options.workers)
-            run->width = WAITERS_MOST;
-        decide(run, rest_of(run, now), wanted(run, run->width, units), now);
-    }
     uint64_t pause = (now - run->began) / 2;
     if (pause < HEARTBEAT_NS)
         pause = HEARTBEAT_NS;
-    run->look = now + (pause < LOOK_MOST_NS ? pause : LOOK_MOST_NS);
-    if (run->look > run->finish && now < run->finish)
-        run->look = run->finish;
+    return now + (pause < LOOK_MOST_NS ? pause : LOOK_MOST_NS);
+}
+
+/* The board is locked, so the run's owner has not ended it. */
+static void look(struct tutti_run *run, uint64_t now)
+{
+    uint32_t units = tt_claim_left(&run->claim);
+    if (units == 0 || !run->automatic)
+        return;
+    tt_board_measure(run);
+    if (run->waits && run->width < WAITERS_MOST && !run->options.workers)
+        run->width = WAITERS_MOST;
+    decide(run, rest_of(run, now), wanted(run, run->width, units), now);
+}
+
+void tt_board_look(struct tutti_run *run, uint64_t now)
+{
+    run->look = next_look(run, now);
+    pthread_mutex_lock(&board.lock);
+    look(run, now);
+    pthread_mutex_unlock(&board.lock);
+}
+
+static void watch(struct tutti_run *run, uint64_t now)
+{
+    if (now >= run->finish)
+        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+    if (run->automatic)
+        run->waits = waits(run, now);
+    look(run, now);
+    run->watch = next_look(run, now);
+    if (run->watch > run->finish && now < run->finish)
+        run->watch = run->finish;
+}
+
+/* Watches the runs that are due; returns when the next one is. */
+static uint64_t watch_all(uint64_t now)
+{
+    uint64_t next = UINT64_MAX;
+    for (struct tutti_run *run = board.runs; run; run = run->next) {
+        if (run->watch <= now)
+            watch(run, now);
+        if (run->watch < next)
+            next = run->watch;
+    }
+    return next;
 }
 
 static void *helper_main(void *arg)
 {
+    uint64_t seen = 0, awake = 0;
     (void)arg;
-    uint64_t rings;
-    while (read(board.timer, &rings, sizeof rings) > 0) {
+    for (;;) {
         pthread_mutex_lock(&board.lock);
-        board.rings = UINT64_MAX;
-        uint64_t now = tt_clock(), next = UINT64_MAX;
-        for (struct tutti_run *run = board.runs; run; run = run->next) {
-            if (run->look <= now)
-                look(run, now);
-            if (run->look < next)
-                next = run->look;
-        }
-        if (next != UINT64_MAX)
-            set_timer(next);
+        uint64_t now = tt_clock(), next = watch_all(now);
+        if (seen != board.added)
+            awake = now + AWAKE_NS;
+        seen = board.added;
+        if (next == UINT64_MAX)
+            next = now < awake ? now : now + ASLEEP_NS;
+        if (next < now + TICK_NS)
+            next = now + TICK_NS;
+        board.rings = next;
+        uint32_t bell = board.bell;
         pthread_mutex_unlock(&board.lock);
+        tt_futex_wait(&board.bell, bell, next - now);
     }
     return NULL;
 }
@@ -254,34 +285,37 @@ static void start_helper(void)
     pthread_attr_t detached;
     sigset_t all, old;
 
-    board.started = true; /* not tried again: without it, loops run alone */
-    board.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    if (board.timer < 0)
-        return;
+    board.started = true; /* not tried again: without it, callers look */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &detached, helper_main, NULL) != 0) {
-        close(board.timer);
-        board.timer = -1;
-    }
+    board.helped = !pthread_create(&thread, &detached, helper_main, NULL);
     pthread_attr_destroy(&detached);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* Sees to it that the helper wakes up for a run, more or less when it should.
+ * The board is locked. */
+static void call_helper(const struct tutti_run *run)
+{
+    if (!board.started)
+        start_helper();
+    if (!board.helped || board.rings <= run->watch + TICK_NS)
+        return;
+    board.rings = run->watch;
+    board.bell++;
+    tt_futex_wake(&board.bell, 1);
+}
+
 /* In a forked child there is no helper, and no loop but those that begin: the
- * board starts anew, at once, while the child has one thread and the timer's
- * number is not another file's. */
+ * board starts anew, at once, while the child has one thread. */
 static void in_child(void)
 {
-    if (board.timer >= 0)
-        close(board.timer);
-    board.timer = -1;
     pthread_mutex_init(&board.lock, NULL);
     board.runs = NULL;
-    board.rings = UINT64_MAX;
-    board.started = false;
+    board.rings = 0;
+    board.started = board.helped = false;
 }
 
 __attribute__((constructor)) static void watch_forks(void)
@@ -294,17 +328,15 @@ void tt_board_add(struct tutti_run *run)
     pthread_getcpuclockid(pthread_self(), &run->clock);
     run->thread = gettid();
     run->looked = 0;
-    run->look =
-        run->began + (run->width < 2 ? HEARTBEAT_ALONE_NS : HEARTBEAT_NS);
-    if (run->look > run->finish)
-        run->look = run->finish;
+    run->look = run->began + HEARTBEAT_NS;
+    run->watch = run->look + LATER_NS;
+    if (run->watch > run->finish)
+        run->watch = run->finish;
     pthread_mutex_lock(&board.lock);
-    if (!board.started)
-        start_helper();
+    board.added++;
     run->next = board.runs;
     board.runs = run;
-    if (board.timer >= 0 && board.rings > run->look)
-        set_timer(run->look);
+    call_helper(run);
     pthread_mutex_unlock(&board.lock);
 }
 

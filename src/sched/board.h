@@ -1,13 +1,14 @@
-/* The board of running loops, and the helper: a thread that wakes by a timer,
- * reads how far each loop on the board came, and invites workers when the rest
- * pays for them. */
+/* The board of running loops. Who looks at a loop reads how far it came, and
+ * invites workers if the rest pays for them: its caller between two ranges, or
+ * the helper, a thread that ticks as long as there are loops, for callers
+ * inside of a long task. */
 #ifndef TT_SCHED_BOARD_H
 #define TT_SCHED_BOARD_H
 
 #include "loop/run.h"
 
-/* Puts a run on the board; the helper looks at it a heartbeat later. No thread
- * for the helper: the run goes on in its caller. */
+/* Puts a run on the board, for the helper to look at. No thread for the helper:
+ * the caller looks. */
 void tt_board_add(struct tutti_run *run);
 
 /* Takes it off: from here on nobody invites for it. */
@@ -19,6 +20,9 @@ void tt_board_invite(struct tutti_run *run);
 
 /* or those that a loop of `per_task` ns a task (0: unknown, none) pays for. */
 void tt_board_decide(struct tutti_run *run, double per_task);
+
+/* The caller looks at its run, which is on the board. */
+void tt_board_look(struct tutti_run *run, uint64_t now);
 
 /* Gives the threads of an ended run back to the budget. */
 void tt_board_settle(struct tutti_run *run);

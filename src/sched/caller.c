@@ -214,6 +214,8 @@ static void between(struct tutti_run *run, uint64_t now)
     tell(run, now, false);
     if (now >= run->finish)
         tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+    if (run->watched && now >= run->look)
+        tt_board_look(run, now);
 }
 
 /* Claims the caller's next range. */

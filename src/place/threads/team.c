@@ -9,7 +9,9 @@
 #include "core/futex.h"
 #include "loop/run.h"
 
-#define PARK_NS 1000000000u
+/* Some ten times what it takes to wake a parked member. */
+#define SPIN_NS 300000u
+#define PARK_NS 3600000000000u
 
 /* One thread of a forked child makes a team anew. Free in every child. */
 static pthread_mutex_t anew = PTHREAD_MUTEX_INITIALIZER;
@@ -41,23 +43,31 @@ static void wake_next(struct tt_member *m)
         tt_futex_wake(&next->state, 1);
 }
 
-/* Spins, then parks, until there is something to do. */
-static enum tt_member_state await(struct tt_member *m)
+/* Spins for a while: 100 pauses, then yields, which leave the CPU to others. */
+static bool spin(struct tt_member *m)
 {
-    for (int i = 0; i < 200; i++) {
+    uint64_t until = tt_clock() + SPIN_NS;
+    for (int i = 0; i < 100 || tt_clock() < until; i++) {
         if (state_of(m) >= TT_MEMBER_INVITED)
-            return state_of(m);
+            return true;
         if (i < 100)
             tt_pause();
         else
             sched_yield();
     }
-    while (state_of(m) < TT_MEMBER_INVITED) {
-        uint32_t spins = TT_MEMBER_SPINS;
+    return false;
+}
+
+/* Spins, then parks, until there is something to do. A member that was woken
+ * for nothing, as it was recalled, spins again: the next call may be near. */
+static enum tt_member_state await(struct tt_member *m)
+{
+    while (!spin(m)) {
+        uint32_t spins = TT_MEMBER_SPINS, parked = TT_MEMBER_PARKED;
         atomic_compare_exchange_strong(&m->state, &spins, TT_MEMBER_PARKED);
         tt_futex_wait(&m->state, TT_MEMBER_PARKED, PARK_NS);
-        /* A recalled member is awake with others still to wake. */
-        wake_next(m);
+        wake_next(m); /* also those that were invited with a recalled one */
+        atomic_compare_exchange_strong(&m->state, &parked, TT_MEMBER_SPINS);
     }
     return state_of(m);
 }
