@@ -12,7 +12,7 @@
 #include "core/fork.h"
 #include "core/settings.h"
 #include "loop/run.h"
-#include "place/serial/serial.h"
+#include "place/places.h"
 #include "sched/board.h"
 #include "sched/memo.h"
 #include "sched/place.h"

@@ -9,9 +9,7 @@
 #include "core/fork.h"
 #include "core/futex.h"
 #include "core/status.h"
-#include "place/processes/processes.h"
-#include "place/serial/serial.h"
-#include "place/threads/threads.h"
+#include "place/places.h"
 
 #define MOST_WORKERS 1024
 #define MOST_SHARED 32

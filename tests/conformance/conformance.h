@@ -17,10 +17,7 @@ extern const struct CMUnitTest conform_results[], conform_tasks[],
 extern const size_t conform_results_count, conform_tasks_count,
     conform_ends_count, conform_workers_count;
 
-#define CONFORM_PART(name) \
-    const struct CMUnitTest conform_##name[]; \
-    const size_t conform_##name##_count; \
-    const struct CMUnitTest conform_##name[]
+#define CONFORM_PART(name) const struct CMUnitTest conform_##name[]
 
 /* For the parts: the place under test, and options that name it. */
 extern const char *conform_on;

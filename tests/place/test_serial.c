@@ -1,7 +1,7 @@
 /* The serial place: in order, by the caller alone. */
 #include <string.h>
 
-#include "place/serial/serial.h"
+#include "place/places.h"
 #include "tally.h"
 
 struct order {

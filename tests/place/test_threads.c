@@ -8,7 +8,7 @@
 #include "core/clock.h"
 #include "loop/run.h"
 #include "place/threads/team.h"
-#include "place/threads/threads.h"
+#include "place/places.h"
 #include "seed.h"
 #include "tally.h"
 

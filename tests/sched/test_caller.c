@@ -11,7 +11,7 @@
 #include <tutti.h>
 
 #include "core/clock.h"
-#include "place/threads/threads.h"
+#include "place/places.h"
 #include "sched/memo.h"
 #include "sched/place.h"
 

@@ -144,8 +144,8 @@ static void texts_that_are_refused(void **state)
         "threads:0x4",
         "threads:4.5",
         "threads:0000000000000000000000000000000000000000000000000000000001",
-        "a place whose name is longer than any buffer that could hold a text of"
-        " a place, so that it has to be cut when it is told in the sentence"};
+        ("a place whose name is longer than any buffer that could hold a text "
+         "of a place, so that it has to be cut when it is told")};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         refuse(texts[i]);

@@ -1,6 +1,4 @@
 /* The place "processes": workers forked by a zygote, fed by one thread. */
-#include "place/processes/processes.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,6 +6,7 @@
 #include "core/clock.h"
 #include "core/constants.h"
 #include "core/fork.h"
+#include "place/places.h"
 #include "place/processes/pool.h"
 
 /* Seconds, measured: a fork and a first job; a job for an idle worker; a range

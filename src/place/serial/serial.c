@@ -1,8 +1,9 @@
 /* The serial place: the reference. Nobody is ever invited, so the caller runs
  * every range itself, in order, and other places must give its answers. */
-#include "place/serial/serial.h"
-
 #include <stdio.h>
+
+#include "core/status.h"
+#include "place/places.h"
 
 static bool probe(char *reason, size_t size)
 {

@@ -1,12 +1,11 @@
 /* The threads place: a team of the process's own, which works on the ranges of
  * a run beside its caller. */
-#include "place/threads/threads.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/constants.h"
 #include "core/status.h"
+#include "place/places.h"
 #include "place/threads/team.h"
 
 /* Seconds to share with a member that is awake; to claim a range. */
