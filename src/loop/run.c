@@ -47,7 +47,6 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->invited = run->counted = 0;
     run->recalled = 0;
     run->automatic = run->watched = run->waits = false;
-    run->looked = 0;
 
     run->grain = (struct tt_grain){0};
     run->range = (struct tt_range){0};

@@ -56,8 +56,10 @@ struct tutti_run {
     unsigned counted; /* threads of it in the budget of the process tree */
     pid_t thread;     /* the caller's, */
     clockid_t clock;  /* its CPU clock, */
-    uint64_t cpu;     /* and its time when */
-    uint64_t looked;  /* it was looked at last; 0: not yet */
+    uint64_t cpu;     /* and its time when it was */
+    uint64_t sampled; /* watched last; 0: not yet */
+    uint64_t spent;   /* ns that it was seen to compute or sleep, */
+    uint64_t asleep;  /* and to sleep, without a break until then */
     bool waits;       /* its tasks wait more than they compute */
 
     /* The caller's own. */

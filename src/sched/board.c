@@ -163,14 +163,14 @@ void tt_board_decide(struct tutti_run *run, double per_task)
 }
 
 /* Nanoseconds that what is left takes, as far as the loop came. As long as no
- * task has finished, each is taken to last as long as the first has lasted, but
- * of not more than some of them: the first may be slow for being the first. */
+ * task has finished, each is taken to last as long as the first was watched to,
+ * but not more than some of them: the first may be slow for being the first. */
 static double rest_of(struct tutti_run *run, uint64_t now)
 {
     size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
     double left = (double)tt_run_left(run), lasted = (double)(now - run->began);
     if (done == 0)
-        return lasted * (left < UNSEEN_MOST ? left : UNSEEN_MOST);
+        return (double)run->spent * (left < UNSEEN_MOST ? left : UNSEEN_MOST);
     return lasted * (run->invited ? run->invited + run->caller : 1) /
            (double)done * left;
 }
@@ -190,17 +190,22 @@ static bool sleeps(pid_t thread)
     return state && (state[2] == 'S' || state[2] == 'D');
 }
 
-static bool waits(struct tutti_run *run, uint64_t now)
+/* Notes what the caller did since it was watched last: it computed, or it
+ * slept. Being kept from its CPU by others is neither. */
+static void sample(struct tutti_run *run, uint64_t now)
 {
-    uint64_t lasted = now - run->looked;
-    if (run->looked && lasted < WAITS_NS)
-        return run->waits;
     uint64_t cpu = tt_clock_of(run->clock), used = cpu - run->cpu;
-    bool still = run->looked && run->caller &&
-                 (double)used < WAITS_SHARE * (double)lasted;
+    uint64_t lasted = now - run->sampled;
+    bool first = run->sampled == 0;
     run->cpu = cpu;
-    run->looked = now;
-    return still && sleeps(run->thread);
+    run->sampled = now;
+    if (first || !run->caller)
+        return;
+    bool asleep =
+        (double)used < WAITS_SHARE * (double)lasted && sleeps(run->thread);
+    run->asleep = asleep ? run->asleep + lasted : 0;
+    run->waits = run->asleep >= WAITS_NS;
+    run->spent += asleep ? lasted : used;
 }
 
 /* When to look again at a run that was looked at now. */
@@ -237,7 +242,7 @@ static void watch(struct tutti_run *run, uint64_t now)
     if (now >= run->finish)
         tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
     if (run->automatic)
-        run->waits = waits(run, now);
+        sample(run, now);
     look(run, now);
     run->watch = next_look(run, now);
     if (run->watch > run->finish && now < run->finish)
@@ -327,7 +332,7 @@ void tt_board_add(struct tutti_run *run)
 {
     pthread_getcpuclockid(pthread_self(), &run->clock);
     run->thread = gettid();
-    run->looked = 0;
+    run->sampled = run->spent = run->asleep = 0;
     run->look = run->began + HEARTBEAT_NS;
     run->watch = run->look + LATER_NS;
     if (run->watch > run->finish)
