@@ -7,7 +7,7 @@
 #include "place/processes/pool.h"
 #include "place/processes/range.h"
 
-#define GRACE_NS 50000000u /* for ranges whose results nobody wants */
+#define GRACE_NS 25000000u /* for ranges whose results nobody wants */
 #define CRASHES_MOST 3     /* workers that die while they prepare for a run */
 
 static struct tt_feed *find_feed(struct tt_feeder *f, const tutti_run *run)
