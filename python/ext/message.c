@@ -95,7 +95,7 @@ void tt_py_message_prepare(struct tt_py_map *map)
 {
     struct request r = {.map = map};
     atomic_store(&map->wanted, false);
-    if (!map->loop.message || map->job || map->refusal.error)
+    if (map->job || map->refusal.error)
         return;
     PyObject *args =
         Py_BuildValue("(OOO)", map->f, map->star ? Py_True : Py_False,
@@ -242,7 +242,6 @@ int tt_py_message_command(PyObject *list)
     return 0;
 }
 
-/* Without a command only the caller can run tasks. */
 void tt_py_message_init(struct tt_py_map *map)
 {
     map->message = (tutti_message){.command = command,
@@ -250,6 +249,6 @@ void tt_py_message_init(struct tt_py_map *map)
                                    .encode_range = encode_range,
                                    .decode_range = decode_range,
                                    .prepare = prepare};
-    map->loop.message = command ? &map->message : NULL;
+    map->loop.message = &map->message;
     tt_py_cost_get(map);
 }

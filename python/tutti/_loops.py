@@ -32,10 +32,9 @@ def kept_star(f, items, caught):
 
 
 def command():
-    """The command of a zygote as bytes: this interpreter with its own flags;
-    empty where there is none to start (an embedded Python)."""
-    if not sys.executable:
-        return []
+    """The command of a zygote as bytes: this interpreter with its own flags.
+    An embedded Python that names no executable gets one that cannot start:
+    then only the caller runs tasks."""
     flags = sys.flags
     options = [
         option
@@ -54,5 +53,5 @@ def command():
         "import sys; sys.path[:] = [%r] + [p for p in sys.path if p];"
         "from tutti._zygote import main; main()" % home
     )
-    words = [sys.executable, *options, "-c", code]
+    words = [sys.executable or "", *options, "-c", code]
     return [word.encode(errors="surrogateescape") for word in words]
