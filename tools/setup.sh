@@ -80,6 +80,8 @@ install_wheel() {
     fi
     rm -f .venv/tutti.stamp
     rm -rf build-wheel/dist
+    # Else meson-python would reconfigure what was never configured.
+    [ -f build-wheel/build.ninja ] || rm -f .mesonpy-native-file.ini
     say 'building the wheel and installing it in .venv'
     in_venv -m pip -q wheel . --no-build-isolation --no-deps --no-index \
         --config-settings=builddir=build-wheel -w build-wheel/dist
