@@ -11,17 +11,17 @@
 #include "seed.h"
 #include "tally.h"
 
-/* AddressSanitizer's allocator stays locked in a child of a process whose other
- * threads were allocating: the children are tested under TSan and without. */
+/* The allocators of both sanitizers stay locked in a child of a process whose
+ * other threads were allocating. */
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
 #endif
 #endif
-#ifdef __SANITIZE_ADDRESS__
-enum { ASAN = 1 };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
 #else
-enum { ASAN = 0 };
+enum { SANITIZED = 0 };
 #endif
 
 #define SECONDS 20 /* for a child; none needs them */
@@ -270,8 +270,8 @@ int main(void)
         cmocka_unit_test(jobs_stay_with_the_parent),
         cmocka_unit_test(children_keep_their_files),
     };
-    if (ASAN) {
-        printf("skipped: AddressSanitizer's locks are held across a fork\n");
+    if (SANITIZED) {
+        printf("skipped: the sanitizers' locks are held across a fork\n");
         return 77;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
