@@ -182,7 +182,8 @@ static void await(struct tt_py_map *map)
 {
     if (tutti_run_wait(map->run, 0))
         return;
-    tt_py_message_prepare(map);
+    if (!map->failure.error)
+        tt_py_message_prepare(map);
     tt_py_mailbox_leave(&map->box, true);
     for (bool done = false; !done;) {
         PyThreadState *thread = PyEval_SaveThread();

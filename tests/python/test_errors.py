@@ -61,6 +61,18 @@ def test_lowest_index_wins_when_spread():
         assert caught.value.tutti.index == min(bad)
 
 
+@pytest.mark.parametrize("on", ["auto", "processes:3"])
+def test_failure_does_not_wait_for_tasks_above(on):
+    def f(x):
+        time.sleep(0.5 if x == 0 else 60)
+        raise Good("mine")
+
+    began = time.monotonic()
+    with pytest.raises(Good, match="mine"):
+        tutti.map(f, range(6), on=on)
+    assert time.monotonic() - began < 20
+
+
 def test_tasks_below_have_run(on, tmp_path):
     def f(x):
         (tmp_path / str(x)).touch()
