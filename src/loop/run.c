@@ -52,7 +52,7 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->range = (struct tt_range){0};
     run->told = run->began;
     tt_lane_init(&run->own, 0, caller ? TT_CLAIM : TT_WAIT, run->began);
-    memset(run->lane, 0, sizeof run->lane);
+    run->laned = false;
     atomic_init(&run->lane[0], &run->own);
 }
 
@@ -81,6 +81,9 @@ size_t tt_run_left(struct tutti_run *run)
 
 void tt_run_count_in(struct tutti_run *run, unsigned workers)
 {
+    if (!run->laned)
+        memset(run->lane + 1, 0, (run->lanes - 1) * sizeof *run->lane);
+    run->laned = true;
     atomic_fetch_add_explicit(&run->inside, workers, memory_order_relaxed);
 }
 

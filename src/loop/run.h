@@ -16,7 +16,7 @@
 #include "loop/grain.h"
 #include "trace/lane.h"
 
-#define TT_RUN_LANES 64
+#define TT_RUN_LANES 1024
 
 struct tutti_run {
     /* Fixed when the run begins. */
@@ -53,6 +53,7 @@ struct tutti_run {
     uint64_t spread;           /* when workers were invited first; 0: never */
     double gain, cost;         /* seconds, of that decision */
     unsigned invited;
+    bool laned;
     unsigned counted; /* threads of it in the budget of the process tree */
     pid_t thread;     /* the caller's, */
     clockid_t clock;  /* its CPU clock, */
@@ -71,7 +72,8 @@ struct tutti_run {
     unsigned recalled;     /* invitations were taken back: 1, and again
                               after it was closed: 2 */
     struct tt_lane own;    /* lane[0]; the others are made by join */
-    struct tt_lane *_Atomic lane[TT_RUN_LANES];
+    struct tt_lane *_Atomic lane[TT_RUN_LANES]; /* set to NULL when the first
+                              worker is counted in, which `laned` says */
 };
 
 /* Makes a run of `loop`, which the caller works on if `caller`. */

@@ -146,6 +146,7 @@ static void lanes_run_out(void **state)
     tutti_loop loop = {.n = 9, .body = doze};
     struct tutti_run run;
     make(&run, &loop);
+    tt_run_count_in(&run, 103);
     for (unsigned worker = 1; worker < 4; worker++) {
         struct tt_lane *lane = tt_run_join(&run, run.began);
         assert_non_null(lane);
