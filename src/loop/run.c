@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "loop/run.h"
 
 #include <sched.h>
@@ -46,6 +47,7 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->gain = run->cost = 0;
     run->invited = run->counted = 0;
     run->recalled = 0;
+    run->cpu_at = sched_getcpu();
     run->automatic = run->watched = run->waits = false;
 
     run->grain = (struct tt_grain){0};

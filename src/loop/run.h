@@ -61,6 +61,7 @@ struct tutti_run {
     uint64_t sampled; /* watched last; 0: not yet */
     uint64_t spent;   /* ns that it was seen to compute or sleep, */
     uint64_t asleep;  /* and to sleep, without a break until then */
+    int cpu_at;       /* the CPU that the caller was seen on, or -1 */
     bool waits;       /* its tasks wait more than they compute */
 
     /* The caller's own. */

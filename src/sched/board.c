@@ -2,6 +2,7 @@
 #include "sched/board.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "core/cpu.h"
 #include "core/fork.h"
 #include "core/futex.h"
+#include "core/thread.h"
 #include "sched/place.h"
 
 /* A caller looks first after a heartbeat, then whenever its loop has lasted
@@ -31,7 +33,7 @@
 
 /* Spread when the gain is so many times the cost: of waking workers; of
  * starting a place, which is a guess that other loops may share. */
-#define WORTH_WAKING 2.0
+#define WORTH_WAKING 1.25
 #define WORTH_OPENING 2.0
 
 /* A caller that used less than this share of a CPU for a while, and sleeps
@@ -232,6 +234,7 @@ static void look(struct tutti_run *run, uint64_t now)
 void tt_board_look(struct tutti_run *run, uint64_t now)
 {
     run->look = next_look(run, now);
+    run->cpu_at = sched_getcpu();
     pthread_mutex_lock(&board.lock);
     look(run, now);
     pthread_mutex_unlock(&board.lock);
@@ -266,6 +269,7 @@ static void *helper_main(void *arg)
 {
     uint64_t seen = 0, awake = 0;
     (void)arg;
+    tt_thread_prompt();
     for (;;) {
         pthread_mutex_lock(&board.lock);
         uint64_t now = tt_clock(), next = watch_all(now);

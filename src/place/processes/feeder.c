@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/thread.h"
 #include "place/processes/pool.h"
 
 void tt_feeder_ring(struct tt_feeder *f)
@@ -110,6 +111,7 @@ static void handle_events(struct tt_feeder *f)
 static void *feeder_main(void *arg)
 {
     struct tt_feeder *f = arg;
+    tt_thread_prompt();
     f->now = tt_clock();
     while (take_orders(f)) {
         f->next = UINT64_MAX;

@@ -1,12 +1,15 @@
+#define _GNU_SOURCE
 #include "place/threads/team.h"
 
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/fork.h"
 #include "core/futex.h"
+#include "core/thread.h"
 #include "loop/run.h"
 
 /* Some ten times what it takes to wake a parked member. */
@@ -58,6 +61,13 @@ static bool spin(struct tt_member *m)
     return false;
 }
 
+static void roam(struct tt_member *m)
+{
+    if (atomic_load_explicit(&m->avoids, memory_order_relaxed) &&
+        atomic_exchange(&m->avoids, false))
+        tt_thread_roam();
+}
+
 /* Spins, then parks, until there is something to do. A member that was woken
  * for nothing, as it was recalled, spins again: the next call may be near. */
 static enum tt_member_state await(struct tt_member *m)
@@ -67,6 +77,7 @@ static enum tt_member_state await(struct tt_member *m)
         atomic_compare_exchange_strong(&m->state, &spins, TT_MEMBER_PARKED);
         tt_futex_wait(&m->state, TT_MEMBER_PARKED, PARK_NS);
         wake_next(m); /* also those that were invited with a recalled one */
+        roam(m);
         atomic_compare_exchange_strong(&m->state, &parked, TT_MEMBER_SPINS);
     }
     return state_of(m);
@@ -92,6 +103,7 @@ static unsigned forks_now(void)
 static void *member_main(void *arg)
 {
     struct tt_member *m = arg;
+    m->id = gettid();
     unsigned forks = forks_now();
     while (await(m) != TT_MEMBER_LEAVES) {
         uint32_t invited = TT_MEMBER_INVITED;
@@ -100,6 +112,7 @@ static void *member_main(void *arg)
         wake_next(m); /* behind the state: see chain() */
         if (!works)
             continue;
+        roam(m);
         tt_run_work(m->run, m->invited);
         if (forks != forks_now())
             break; /* a body forked: the child's team has no members yet */
@@ -205,6 +218,10 @@ unsigned tt_team_invite(struct tt_team *team, struct tutti_run *run,
         m->run = run;
         m->invited = now;
         tt_run_count_in(run, 1);
+        if (atomic_load(&m->state) == TT_MEMBER_PARKED) {
+            atomic_store(&m->avoids, true);
+            tt_thread_avoid(m->id, run->cpu_at);
+        }
         m->was_parked =
             atomic_exchange(&m->state, TT_MEMBER_INVITED) == TT_MEMBER_PARKED;
         if (!m->was_parked)

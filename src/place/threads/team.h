@@ -26,6 +26,8 @@ struct tt_member {
     bool was_parked;        /* before it was invited; the team's lock */
     struct tutti_run *run;  /* written before the state says invited */
     uint64_t invited;       /* when */
+    pid_t id;               /* set before it is idle */
+    _Atomic bool avoids;    /* a CPU, since it was invited */
     struct tt_member *_Atomic wakes; /* parked member to wake up next */
     struct tt_member *idle;          /* next on the idle list */
     struct tt_member *all;           /* next in the team */

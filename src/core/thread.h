@@ -1,0 +1,20 @@
+/* Where and how soon threads run. Linux often puts a thread that is woken on
+ * the CPU of the one that wakes it, even if another CPU is idle, and lets it
+ * wait there for the end of a time slice: some 4 ms. */
+#ifndef TT_CORE_THREAD_H
+#define TT_CORE_THREAD_H
+
+#include <sys/types.h>
+
+/* This thread does little, but soon after it is woken: a short time slice, so
+ * that it need not wait for the end of others' (Linux 6.12 and newer). */
+void tt_thread_prompt(void);
+
+/* The sleeping thread `thread` wakes up on another CPU than `cpu`, if the
+ * process has one; until it calls tt_thread_roam(). About 2 us. */
+void tt_thread_avoid(pid_t thread, int cpu);
+
+/* This thread may run on all CPUs of the process again. About 1 us. */
+void tt_thread_roam(void);
+
+#endif
