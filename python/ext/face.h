@@ -64,6 +64,7 @@ struct tt_py_map {
     PyObject *columns; /* tuple of sequences, one for each argument of f */
     bool star;         /* an item is a tuple of arguments */
     bool keep;         /* exceptions are results */
+    bool hurried;      /* the interpreter's lock changes hands sooner */
     const char *on;    /* borrowed */
     tutti_loop loop;
     tutti_options options;
@@ -112,6 +113,8 @@ struct tt_py_items *tt_py_task_enter(struct tt_py_items *items);
 void tt_py_message_init(struct tt_py_map *map);
 /* Makes map->job, with the interpreter's lock. */
 void tt_py_message_prepare(struct tt_py_map *map);
+/* The loop has ended: the lock is as before. No exception is raised. */
+void tt_py_message_end(struct tt_py_map *map);
 /* The arguments of the command that becomes a zygote; `list` of bytes. Kept for
  * the process's life. */
 int tt_py_message_command(PyObject *list);

@@ -1,12 +1,11 @@
 /* Work for the interpreter from a place's thread. The caller does it between
- * two ranges, so the interpreter's lock need not change hands (which takes 5 ms
- * while the caller computes); when it does not come by within a millisecond, or
- * waits without the lock, the thread takes the lock itself. */
+ * two ranges, so the interpreter's lock need not change hands; when it does not
+ * come by soon, or waits without the lock, the thread takes the lock itself. */
 #include "face.h"
 
 #include <time.h>
 
-#define PATIENCE_NS 1000000
+#define PATIENCE_NS 200000
 
 int tt_py_mailbox_init(struct tt_py_mailbox *box)
 {

@@ -234,6 +234,7 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
     }
     await(map);
     tutti_status status = tutti_run_end(map->run);
+    tt_py_message_end(map);
     tt_py_cost_put(map);
     if (map->failure.error)
         tt_py_raise_failure(map, &map->failure);

@@ -117,11 +117,29 @@ static void prepare(void *context)
     atomic_store(&map->wanted, true);
 }
 
+/* Calls a function without arguments, as nothing depends on its success. */
+static void call_quietly(struct tt_py_map *map, const char *name)
+{
+    PyObject *args = PyTuple_New(0);
+    Py_XDECREF(call_wire(map, name, args));
+    Py_XDECREF(args);
+    PyErr_Clear();
+}
+
+void tt_py_message_end(struct tt_py_map *map)
+{
+    if (map->hurried)
+        call_quietly(map, "calm");
+}
+
 static void do_encode_job(void *arg)
 {
     struct request *r = arg;
     tt_py_message_prepare(r->map);
     if (r->map->job) {
+        if (!r->map->hurried)
+            call_quietly(r->map, "hurry");
+        r->map->hurried = true;
         r->status = tutti_bytes_append(r->out, PyBytes_AS_STRING(r->map->job),
                                        (size_t)PyBytes_GET_SIZE(r->map->job));
         return;

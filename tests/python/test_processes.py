@@ -298,3 +298,23 @@ def test_standard_input_is_not_the_workers():
         return os.read(0, 10)
 
     assert tutti.map(read, range(2), on="processes") == [b"", b""]
+
+
+def test_the_interpreter_s_lock_is_as_before():
+    before = sys.getswitchinterval()
+    assert tutti.map(abs, [-1, 2], on="processes") == [1, 2]
+    assert sys.getswitchinterval() == before
+    seen = []
+
+    def decoded():
+        seen.append(sys.getswitchinterval())
+        return 0
+
+    class Result:
+        def __reduce__(self):
+            return decoded, ()
+
+    tutti.map(lambda n: Result(), [1], on="processes")
+    with pytest.raises(ZeroDivisionError):
+        tutti.map(lambda n: n / 0, [1], on="processes")
+    assert sys.getswitchinterval() == before
