@@ -62,7 +62,9 @@ struct tutti_run {
     uint64_t spent;   /* ns that it was seen to compute or sleep, */
     uint64_t asleep;  /* and to sleep, without a break until then */
     int cpu_at;       /* the CPU that the caller was seen on, or -1 */
-    bool waits;       /* its tasks wait more than they compute */
+    struct tutti_run *outer; /* that its thread was the caller of before, */
+    _Atomic bool nests;      /* which then says so */
+    bool waits;              /* its tasks wait more than they compute */
 
     /* The caller's own. */
     struct tt_grain grain;

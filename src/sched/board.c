@@ -16,6 +16,7 @@
 #include "core/cpu.h"
 #include "core/fork.h"
 #include "core/futex.h"
+#include "core/settings.h"
 #include "core/thread.h"
 #include "sched/place.h"
 
@@ -67,12 +68,15 @@ void tt_board_measure(struct tutti_run *run)
 
 /* Counts up to `workers` more threads, and the caller of an outermost loop, in
  * the budget of the process tree. On auto only so many as are free there; a
- * user who names a place gets it, and workers that wait take no CPU. */
-static unsigned reserve(struct tutti_run *run, unsigned workers, bool all)
+ * user who names a place gets it. Workers that wait take no CPU: not counted.
+ */
+static unsigned reserve(struct tutti_run *run, unsigned workers)
 {
+    if (run->waits)
+        return workers;
     if (run->counted == 0 && run->outermost)
         tt_budget_add(run->counted = 1);
-    if (all)
+    if (!run->automatic)
         tt_budget_add(workers);
     else
         workers = tt_budget_take(workers);
@@ -90,12 +94,12 @@ void tt_board_settle(struct tutti_run *run)
 static void ask(struct tutti_run *run, unsigned workers, uint64_t now)
 {
     tutti_place *place = run->place;
-    bool all = !run->automatic || run->waits;
-    unsigned granted = reserve(run, workers, all), asked = 0;
+    unsigned granted = reserve(run, workers), asked = 0;
     if (granted)
         asked = place->ops->invite(place->state, run, granted);
-    tt_budget_give(granted - asked);
-    run->counted -= granted - asked;
+    unsigned unused = run->waits ? 0 : granted - asked;
+    tt_budget_give(unused);
+    run->counted -= unused;
     run->invited += asked;
     if (asked && !run->spread)
         run->spread = now;
@@ -177,23 +181,34 @@ static double rest_of(struct tutti_run *run, uint64_t now)
            (double)done * left;
 }
 
-/* Whether a thread sleeps, rather than that others have its CPU. */
+/* The beginning of a file that the kernel keeps on a thread; "": none. */
+static void read_proc(char *text, size_t size, pid_t thread, const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/%s", (int)thread, name);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file < 0 ? 0 : read(file, text, size - 1);
+    if (file >= 0)
+        close(file);
+    text[got > 0 ? got : 0] = '\0';
+}
+
+/* Whether a thread sleeps, rather than that others have its CPU, or that a
+ * process which it started computes for it. */
 static bool sleeps(pid_t thread)
 {
-    char path[48], text[128];
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return false;
-    ssize_t size = read(file, text, sizeof text - 1);
-    close(file);
-    text[size > 0 ? size : 0] = '\0';
+    char text[128];
+    read_proc(text, sizeof text, thread, "stat");
     char *state = strstr(text, ") "); /* the name is at most 15 long */
-    return state && (state[2] == 'S' || state[2] == 'D');
+    if (!state || (state[2] != 'S' && state[2] != 'D'))
+        return false;
+    read_proc(text, sizeof text, thread, "children");
+    return text[0] == '\0';
 }
 
 /* Notes what the caller did since it was watched last: it computed, or it
- * slept. Being kept from its CPU by others is neither. */
+ * slept. Being kept from its CPU by others is neither, nor is waiting for the
+ * workers of a loop inside of its task. */
 static void sample(struct tutti_run *run, uint64_t now)
 {
     uint64_t cpu = tt_clock_of(run->clock), used = cpu - run->cpu;
@@ -201,7 +216,7 @@ static void sample(struct tutti_run *run, uint64_t now)
     bool first = run->sampled == 0;
     run->cpu = cpu;
     run->sampled = now;
-    if (first || !run->caller)
+    if (first || !run->caller || atomic_load(&run->nests))
         return;
     bool asleep =
         (double)used < WAITS_SHARE * (double)lasted && sleeps(run->thread);
@@ -219,6 +234,13 @@ static uint64_t next_look(const struct tutti_run *run, uint64_t now)
     return now + (pause < LOOK_MOST_NS ? pause : LOOK_MOST_NS);
 }
 
+/* Whether the user, or the batch system, has said how many workers. */
+static bool capped(const struct tutti_run *run)
+{
+    const struct tt_settings *settings = tt_settings();
+    return run->options.workers || settings->workers || settings->granted;
+}
+
 /* The board is locked, so the run's owner has not ended it. */
 static void look(struct tutti_run *run, uint64_t now)
 {
@@ -226,13 +248,16 @@ static void look(struct tutti_run *run, uint64_t now)
     if (units == 0 || !run->automatic)
         return;
     tt_board_measure(run);
-    if (run->waits && run->width < WAITERS_MOST && !run->options.workers)
+    if (run->waits && run->width < WAITERS_MOST && !capped(run))
         run->width = WAITERS_MOST;
     decide(run, rest_of(run, now), wanted(run, run->width, units), now);
 }
 
 void tt_board_look(struct tutti_run *run, uint64_t now)
 {
+    if (run->forks !=
+        atomic_load_explicit(&tt_fork_count, memory_order_relaxed))
+        return; /* this is a child: the run's workers stayed behind */
     run->look = next_look(run, now);
     run->cpu_at = sched_getcpu();
     pthread_mutex_lock(&board.lock);

@@ -159,6 +159,24 @@ static void start(struct tutti_run *run)
         tt_board_add(run);
 }
 
+/* The innermost loop that this thread is the caller of. */
+static _Thread_local struct tutti_run *innermost;
+
+static void nest(struct tutti_run *run)
+{
+    run->outer = innermost;
+    innermost = run;
+    if (run->outer)
+        atomic_store_explicit(&run->outer->nests, true, memory_order_relaxed);
+}
+
+static void unnest(struct tutti_run *run)
+{
+    innermost = run->outer;
+    if (run->outer)
+        atomic_store_explicit(&run->outer->nests, false, memory_order_relaxed);
+}
+
 static tutti_status begin(struct tutti_run *run, const tutti_loop *loop,
                           const tutti_options *options)
 {
@@ -168,7 +186,8 @@ static tutti_status begin(struct tutti_run *run, const tutti_loop *loop,
         status = choose(&choice, loop, options);
     if (status)
         return status;
-    bool chosen = choice.automatic && !wants_processes(options);
+    bool chosen =
+        choice.automatic && !(wants_processes(options) && loop->message);
     tt_run_init(run, loop, options, TT_RUN_LANES,
                 chosen || choice.place->ops->caller_works);
     unsigned *most = &run->options.workers;
@@ -176,6 +195,7 @@ static tutti_status begin(struct tutti_run *run, const tutti_loop *loop,
         *most = choice.most;
     run->place = choice.place;
     run->automatic = chosen;
+    nest(run);
     if (options->place)
         tt_place_enter(options->place);
     start(run);
@@ -209,13 +229,16 @@ static void tell(struct tutti_run *run, uint64_t now, bool last)
         tt_run_close(run, TUTTI_ECANCEL, "cancelled by the progress callback");
 }
 
-static void between(struct tutti_run *run, uint64_t now)
+/* What a caller does between two ranges; returns the time after it. */
+static uint64_t between(struct tutti_run *run, uint64_t now)
 {
     tell(run, now, false);
     if (now >= run->finish)
         tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
-    if (run->watched && now >= run->look)
-        tt_board_look(run, now);
+    if (!run->watched || now < run->look)
+        return run->options.progress ? tt_clock() : now;
+    tt_board_look(run, now);
+    return tt_clock();
 }
 
 /* Claims the caller's next range. */
@@ -243,7 +266,8 @@ bool tutti_run_claim(tutti_run *run, size_t *first, size_t *last)
 {
     uint64_t now = tt_clock();
     settle(run, run->range.end, now);
-    between(run, now);
+    tt_lane_turn(&run->own, TT_CLAIM, now);
+    now = between(run, now);
     bool some = claim(run);
     tt_lane_turn(&run->own, some ? TT_USER : TT_WAIT, now);
     if (!some)
@@ -366,6 +390,7 @@ static tutti_status end(struct tutti_run *run)
         tt_detail_set(run->detail);
     if (run->options.place)
         tt_place_leave(run->options.place);
+    unnest(run);
     tt_run_fini(run);
     return status;
 }
@@ -383,8 +408,8 @@ void tt_caller_work(struct tutti_run *run)
     while (claim(run)) {
         struct tt_range range = run->range;
         run->range.begin = range.end;
-        now = tt_run_body(run, &run->own, &run->grain, &range, now);
-        between(run, now);
+        now =
+            between(run, tt_run_body(run, &run->own, &run->grain, &range, now));
     }
 }
 

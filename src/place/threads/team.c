@@ -219,8 +219,8 @@ unsigned tt_team_invite(struct tt_team *team, struct tutti_run *run,
         m->invited = now;
         tt_run_count_in(run, 1);
         if (atomic_load(&m->state) == TT_MEMBER_PARKED) {
-            atomic_store(&m->avoids, true);
             tt_thread_avoid(m->id, run->cpu_at);
+            atomic_store(&m->avoids, true); /* behind: it may be awake */
         }
         m->was_parked =
             atomic_exchange(&m->state, TT_MEMBER_INVITED) == TT_MEMBER_PARKED;
