@@ -1,4 +1,6 @@
 /* The arguments of map, for-each and reduce; what is refused of them. */
+#include <stdio.h>
+
 #include "tally.h"
 
 static int copy(const void *item, void *result, void *context)
@@ -108,6 +110,39 @@ static void each_refuses(void **state)
     assert_string_equal(tutti_detail(), "tutti_for: the function is NULL");
 }
 
+/* Fails at one task of a range, silently. */
+static size_t fail_at(void *context, size_t begin, size_t end, unsigned worker)
+{
+    size_t bad = *(const size_t *)context;
+    (void)worker;
+    return begin <= bad && bad < end ? bad : end;
+}
+
+static void check_silent_failures(const char *on)
+{
+    static const size_t bad[] = {0, 1, 99, 4096};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t unit = 0; unit < 3; unit++) {
+            size_t n = unit == 2 ? SIZE_MAX : 5000;
+            tutti_loop loop = {n, unit * 10, fail_at, (void *)&bad[i],
+                               0, NULL,      NULL};
+            tutti_options options = TUTTI_OPTIONS_INIT;
+            char want[40];
+            options.on = on;
+            snprintf(want, sizeof want, "task %zu failed", bad[i]);
+            assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_ETASK);
+            assert_string_equal(tutti_detail(), want);
+        }
+}
+
+static void failures_without_a_sentence(void **state)
+{
+    (void)state;
+    check_silent_failures("serial");
+    check_silent_failures("threads:4");
+    check_silent_failures("auto");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +151,7 @@ int main(void)
         cmocka_unit_test(reduce_refuses),
         cmocka_unit_test(inner_failures_come_out),
         cmocka_unit_test(each_refuses),
+        cmocka_unit_test(failures_without_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

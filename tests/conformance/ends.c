@@ -57,31 +57,6 @@ static void the_lowest_failure_is_told(void **state)
     }
 }
 
-/* Fails at one task of a range, silently. */
-static size_t fail_at(void *context, size_t begin, size_t end, unsigned worker)
-{
-    size_t bad = *(const size_t *)context;
-    (void)worker;
-    return begin <= bad && bad < end ? bad : end;
-}
-
-static void failures_without_a_sentence(void **state)
-{
-    (void)state;
-    static const size_t bad[] = {0, 1, 99, 4096};
-    for (size_t i = 0; i < 4; i++)
-        for (size_t unit = 0; unit < 3; unit++) {
-            size_t n = unit == 2 ? SIZE_MAX : 5000;
-            tutti_loop loop = {n, unit * 10, fail_at, (void *)&bad[i],
-                               0, NULL,      NULL};
-            tutti_options options = conform_options();
-            char want[40];
-            snprintf(want, sizeof want, "task %zu failed", bad[i]);
-            assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_ETASK);
-            assert_string_equal(tutti_detail(), want);
-        }
-}
-
 /* A loop that did not run all its tasks says why, and one that did is fine. */
 static void check_deadline(uint64_t (*cost)(size_t, size_t), size_t n,
                            double deadline)
@@ -117,7 +92,6 @@ static void deadlines(void **state)
 
 CONFORM_PART(ends) = {
     cmocka_unit_test(the_lowest_failure_is_told),
-    cmocka_unit_test(failures_without_a_sentence),
     cmocka_unit_test(deadlines),
 };
 const size_t conform_ends_count = sizeof conform_ends / sizeof *conform_ends;
