@@ -8,8 +8,8 @@
  *
  * The ways are interleaved, PAIRS times, forwards and backwards in turn. Before
  * each, all threads are given the time to park; then short loops are run twice
- * in a row and the second run counts, so that threads are as awake as in a
- * program that calls them often. */
+ * in a row, very short ones five times, and the last run counts, so that
+ * threads are as awake as in a program that calls them often. */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@
 
 #define PAIRS_MOST 101
 #define PARK_US 3000 /* libgomp's threads spin for about 2 ms */
+#define SHORT 0.001  /* seconds: loops that are run five times */
 #define WARM 0.02    /* seconds: above it a wake-up does not matter */
 #define EMPTY_LOOPS 1000
 
@@ -85,8 +86,9 @@ static double timed(enum way way, struct cell *c)
 
 static double run(enum way way, struct cell *c)
 {
+    double work = c->task * (double)c->n;
     usleep(PARK_US);
-    if (c->task * (double)c->n < WARM)
+    for (int i = work < SHORT ? 4 : work < WARM ? 1 : 0; i > 0; i--)
         timed(way, c);
     return timed(way, c);
 }
