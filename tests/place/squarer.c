@@ -135,5 +135,7 @@ int main(int argc, char **argv)
         pause();
     tutti_worker worker = {.job = prepare, .forget = forget, .range = run};
     channel = tutti_zygote_serve(3, NULL, NULL, NULL);
+    if (channel >= 0 && argc > 1 && strcmp(argv[1], "mute") == 0)
+        pause();
     return channel < 0 ? 0 : -tutti_worker_serve(channel, &worker);
 }

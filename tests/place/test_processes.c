@@ -14,6 +14,7 @@
 #include <tutti/sys/caller.h>
 
 #include "core/clock.h"
+#include "place/processes/pool.h"
 #include "squares.h"
 
 static void test_squares(void **state)
@@ -295,6 +296,35 @@ static void test_no_command(void **state)
     tutti_place_close(place);
 }
 
+/* What never serves is given up, also when it was the last that the feeder
+ * did before it slept: one seat, so nothing else wakes it. */
+static void test_start_limit(void **state)
+{
+    static const char *const stalls[] = {SQUARER, "stall", NULL};
+    static const char *const mute[] = {SQUARER, "mute", NULL};
+    tutti_place *place = open_place("processes:8");
+    (void)state;
+    check_run(1, place);
+    for (int i = 0; i < 2; i++) {
+        tutti_message other = message;
+        tutti_options options = usual;
+        struct work w;
+        other.command = i ? mute : stalls;
+        work_init(&w, 1);
+        tutti_loop loop = loop_of(&w);
+        loop.message = &other;
+        options.place = place;
+        options.deadline = 15;
+        tt_pool_start_ns = 1000000000u;
+        assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_ESYS);
+        expect_detail("did not start in time");
+        tt_pool_start_ns = 30000000000u;
+        work_fini(&w);
+    }
+    check_run(1, place);
+    tutti_place_close(place);
+}
+
 static void test_large(void **state)
 {
     tutti_place *place = open_place("processes:2");
@@ -347,6 +377,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_automatic),
         cmocka_unit_test(test_no_command),
+        cmocka_unit_test(test_start_limit),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_many_callers),
     };

@@ -20,6 +20,9 @@
 /* An idle worker leaves after so many ns, and a zygote without workers. */
 extern _Atomic uint64_t tt_pool_idle_ns;
 
+/* A zygote or worker that has not served after so many ns is killed. */
+extern _Atomic uint64_t tt_pool_start_ns;
+
 struct tt_feeder;
 
 struct tt_pool {
@@ -46,6 +49,7 @@ struct tt_zygote {
     pid_t pid;
     bool serves;        /* it said so */
     bool gone;          /* to be buried */
+    bool late;          /* because it did not serve in time */
     uint64_t since;     /* when it was started, or last had workers */
     unsigned processes; /* its workers, also those that are dying */
     unsigned starting;  /* of these, those that do not serve yet */

@@ -12,7 +12,6 @@
 #include "place/processes/spawn.h"
 #include "wire/zygote.h"
 
-#define START_NS 60000000000u /* a start that takes longer failed */
 #define ENDING_NS 100000000u  /* from a channel's end to the process's */
 #define REPORT_NS 1000000000u /* from being killed to the report of it */
 #define LEAVE_NS 5000000000u  /* to end when told to */
@@ -22,6 +21,7 @@
 #define FAILURES_MOST 3
 
 _Atomic uint64_t tt_pool_idle_ns = 60000000000u;
+_Atomic uint64_t tt_pool_start_ns = 30000000000u;
 
 static void free_command(char **command)
 {
@@ -55,6 +55,12 @@ bool tt_staff_same(const struct tt_zygote *z, const char *const *command)
     return !z->command[i] && !command[i];
 }
 
+/* What is made after this round's tt_staff_tend() is looked at in time. */
+static void due_to_start(struct tt_feeder *f)
+{
+    tt_feeder_due(f, f->now + atomic_load(&tt_pool_start_ns));
+}
+
 struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
                                   const char *const *command)
 {
@@ -78,6 +84,7 @@ struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
     z->since = f->now;
     z->next = f->zygotes;
     f->zygotes = z;
+    due_to_start(f);
     return z;
 }
 
@@ -147,6 +154,7 @@ static tutti_status start_process(struct tt_feeder *f, struct tt_zygote *z)
     f->processes = p;
     z->processes++;
     z->starting++;
+    due_to_start(f);
     tell(z, TT_ZYGOTE_FORK, p->number, pair[1]);
     close(pair[1]);
     return TUTTI_OK;
@@ -226,6 +234,8 @@ static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
 {
     char how[100];
     tt_spawn_say(how, sizeof how, tt_spawn_wait(z->pid, GONE_MS));
+    if (z->late)
+        snprintf(how, sizeof how, "did not start in time and was killed");
     for (struct tt_process *p = f->processes; p; p = p->next) {
         if (p->zygote != z || p->state == TT_PROCESS_DEAD)
             continue;
@@ -268,7 +278,7 @@ static void tend_process(struct tt_feeder *f, struct tt_process *p)
 {
     switch (p->state) {
     case TT_PROCESS_STARTS:
-        if (passed(f, p->since, START_NS))
+        if (passed(f, p->since, atomic_load(&tt_pool_start_ns)))
             lose(f, p, "did not start in time");
         break;
     case TT_PROCESS_IDLE:
@@ -294,8 +304,8 @@ static void tend_process(struct tt_feeder *f, struct tt_process *p)
 /* Whether a zygote has nothing to do any more. */
 static bool tend_zygote(struct tt_feeder *f, struct tt_zygote *z)
 {
-    if (!z->serves && passed(f, z->since, START_NS))
-        z->gone = true;
+    if (!z->serves && passed(f, z->since, atomic_load(&tt_pool_start_ns)))
+        z->gone = z->late = true;
     return !z->gone && z->processes == 0 &&
            passed(f, z->since, atomic_load(&tt_pool_idle_ns));
 }
