@@ -194,13 +194,25 @@ void tt_run_close(struct tutti_run *run, tutti_status status,
     tt_futex_wake(&run->inside, INT_MAX);
 }
 
-static void task_failed(struct tutti_run *run, size_t index)
+void tt_run_task_failed(struct tutti_run *run, size_t index)
 {
     char line[TT_DETAIL_SIZE + 40];
     const char *why = tutti_detail();
     snprintf(line, sizeof line, "task %zu failed%s%s", index, *why ? ": " : "",
              why);
     tt_run_fail(run, index, TUTTI_ETASK, line);
+}
+
+static void returned_nonsense(struct tutti_run *run,
+                              const struct tt_range *range, size_t got)
+{
+    char line[TT_DETAIL_SIZE];
+    snprintf(line, sizeof line,
+             "the body returned %zu for the tasks from %zu to %zu; return %zu, "
+             "the end of the range, when all succeeded, else the index of the "
+             "first that failed",
+             got, range->begin, range->end - 1, range->end);
+    tt_run_fail(run, range->begin, TUTTI_EARG, line);
 }
 
 uint64_t tt_run_body(struct tutti_run *run, struct tt_lane *lane,
@@ -213,9 +225,13 @@ uint64_t tt_run_body(struct tutti_run *run, struct tt_lane *lane,
                                 lane->worker);
     uint64_t to = tt_clock();
     tt_lane_turn(lane, TT_CLAIM, to);
+    if (end < range->begin || end > range->end) {
+        returned_nonsense(run, range, end);
+        end = range->begin;
+    } else if (end < range->end) {
+        tt_run_task_failed(run, end);
+    }
     tt_run_ran(run, lane, range, end - range->begin, from, to);
-    if (end < range->end)
-        task_failed(run, end);
     tt_grain_learn(grain, end - range->begin, to - from);
     return to;
 }

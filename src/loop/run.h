@@ -116,6 +116,9 @@ void tt_run_ran(struct tutti_run *run, struct tt_lane *lane,
 void tt_run_fail(struct tutti_run *run, size_t index, tutti_status status,
                  const char *detail);
 
+/* The same for a task that says it failed: this thread's detail is why. */
+void tt_run_task_failed(struct tutti_run *run, size_t index);
+
 /* Gives up all that is not claimed: cancelled, out of time, broken. A failed
  * task that is known wins. */
 void tt_run_close(struct tutti_run *run, tutti_status status,

@@ -64,6 +64,34 @@ static void details_are_cut(void **state)
     tt_run_fini(&run);
 }
 
+static size_t return_what_is_asked(void *context, size_t begin, size_t end,
+                                   unsigned worker)
+{
+    (void)begin;
+    (void)end;
+    (void)worker;
+    return *(size_t *)context;
+}
+
+static void bodies_that_return_nonsense_fail(void **state)
+{
+    (void)state;
+    size_t returns[] = {0, 9, 21, SIZE_MAX};
+    for (size_t i = 0; i < 4; i++) {
+        tutti_loop loop = {
+            .n = 100, .body = return_what_is_asked, .context = &returns[i]};
+        struct tt_range range = {10, 20};
+        struct tutti_run run;
+        make(&run, &loop);
+        tt_run_body(&run, &run.own, &run.grain, &range, run.began);
+        assert_int_equal(run.status, TUTTI_EARG);
+        assert_int_equal(run.done, 0);
+        assert_int_equal(run.failed, 10);
+        assert_non_null(strstr(run.detail, "return 20, the end of the range"));
+        tt_run_fini(&run);
+    }
+}
+
 static size_t doze(void *context, size_t begin, size_t end, unsigned worker)
 {
     (void)context;
@@ -163,6 +191,7 @@ int main(void)
         cmocka_unit_test(the_lowest_failure_is_kept),
         cmocka_unit_test(a_failure_leaves_what_is_below),
         cmocka_unit_test(details_are_cut),
+        cmocka_unit_test(bodies_that_return_nonsense_fail),
         cmocka_unit_test(the_last_worker_wakes_the_owner),
         cmocka_unit_test(closing_wakes_the_owner),
         cmocka_unit_test(sleeps_end),

@@ -51,6 +51,10 @@ static tutti_status encode_range(void *context, size_t begin, size_t end,
         status = tutti_bytes_append(out, padding, w->padding);
         free(padding);
     }
+    if (!status && w->most && end - begin > w->most) {
+        tutti_task_fail("no memory for %zu items", end - begin);
+        status = TUTTI_EMEM;
+    }
     if (begin <= w->bad_item && w->bad_item < end) {
         tutti_task_fail("item %zu cannot travel", w->bad_item);
         status = TUTTI_EARG;

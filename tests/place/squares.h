@@ -21,6 +21,7 @@ struct work {
     const char *once;
     size_t padding;  /* bytes more in each message */
     size_t bad_item; /* cannot be encoded; SIZE_MAX: none */
+    size_t most;     /* tasks that fit into a message; 0: any number */
     bool bad_job;    /* nor can the job */
     bool inside;     /* a callback runs */
     int overlaps;    /* callbacks that ran at the same time */

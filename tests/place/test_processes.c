@@ -222,6 +222,29 @@ static void test_not_sendable(void **state)
     tutti_place_close(place);
 }
 
+static void test_no_memory_to_send(void **state)
+{
+    tutti_place *place = open_place("processes:2");
+    struct work w;
+    (void)state;
+    work_init(&w, 500);
+    w.most = 1;
+    if (run(&w, place, usual))
+        fail_msg("%s", tutti_detail());
+    check_squares(&w);
+
+    tutti_loop loop = loop_of(&w);
+    tutti_options options = usual;
+    loop.unit = 2;
+    options.place = place;
+    assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_EMEM);
+    assert_string_equal(
+        tutti_detail(),
+        "task 0 cannot be sent to a worker: no memory for 2 items");
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
 static void test_refused(void **state)
 {
     tutti_place *place = open_place("processes:2");
@@ -374,6 +397,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_not_sendable),
+        cmocka_unit_test(test_no_memory_to_send),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_automatic),
         cmocka_unit_test(test_no_command),

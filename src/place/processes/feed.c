@@ -8,7 +8,7 @@
 #include "place/processes/range.h"
 
 #define GRACE_NS 25000000u /* for ranges whose results nobody wants */
-#define CRASHES_MOST 3     /* workers that die while they prepare for a run */
+#define CRASHES_MOST 3     /* workers that die without a range of the run */
 
 static struct tt_feed *find_feed(struct tt_feeder *f, const tutti_run *run)
 {
@@ -177,6 +177,7 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     seat->process = p;
     p->seat = seat;
     p->loop = feed->loop;
+    p->prepared = false;
     tt_staff_turn(f, p, TT_PROCESS_PREPARES);
     tt_stream_send(&p->stream, false);
 }
@@ -279,6 +280,7 @@ static void join(struct tt_feeder *f, struct tt_seat *seat)
 {
     if (!seat->lane)
         seat->lane = tt_run_join(seat->feed->run, seat->invited);
+    seat->process->prepared = true;
     tt_staff_turn(f, seat->process, TT_PROCESS_WORKS);
     if (seat->lane)
         tt_lane_turn(seat->lane, TT_COPY, tt_clock());
@@ -336,15 +338,16 @@ static void say_tasks(char *out, size_t size, const struct tt_range *range)
         snprintf(out, size, "tasks %zu..%zu", range->begin, range->end - 1);
 }
 
-/* A worker died before it had a range. Nothing was run, so others may try,
- * but not for ever. */
+/* A worker died that had no range: it prepared, or all its results are here.
+ * Nothing is lost with it, so others may go on, but not for ever. */
 static void crashed(struct tt_feed *feed, struct tt_process *p,
                     const char *cause)
 {
     char why[TT_DETAIL_SIZE];
-    snprintf(why, sizeof why,
-             "a worker process (pid %ld) %s while it prepared for the function",
-             (long)p->pid, cause);
+    snprintf(why, sizeof why, "a worker process (pid %ld) %s while it %s",
+             (long)p->pid, cause,
+             p->prepared ? "waited for tasks, all it had being done"
+                         : "prepared for the function");
     if (++feed->crashes >= CRASHES_MOST + feed->run->options.retries)
         tt_feed_break(feed, TUTTI_ELOST, why);
 }
@@ -359,11 +362,12 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
     seat->process = NULL;
     p->seat = NULL;
     tt_feeder_due(f, 0);
+    if (seat->lane)
+        tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
     if (p->loop != feed->loop || !tt_ledger_runs(&feed->ledger, p->number)) {
         crashed(feed, p, cause);
         return;
     }
-    tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
     if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &lost))
         return;
     say_tasks(tasks, sizeof tasks, &lost.range);

@@ -79,6 +79,7 @@ struct tt_process {
     uint64_t since;  /* when the state began */
     uint64_t loop;   /* whose job it got last */
     struct tt_seat *seat;
+    bool prepared; /* for that seat: it can be given ranges */
     bool reported; /* `status` is what waitpid() gave */
     int status;
     char why[200]; /* it was given up because of this */
@@ -109,7 +110,7 @@ struct tt_feed {
     double bytes;          /* of a task, the larger way */
     uint64_t longest;      /* ns of the longest of the recent ranges */
     uint64_t grace;        /* when unwanted ranges are cut off; 0: none are */
-    unsigned crashes;      /* workers that died while they prepared */
+    unsigned crashes;      /* workers that died without a range */
     bool broken;           /* it cannot travel: nothing is claimed any more */
     tutti_status status;   /* why work may be left over */
     char why[TT_DETAIL_SIZE];

@@ -53,8 +53,8 @@ static void learn_bytes(struct tt_feed *feed, size_t bytes, size_t tasks)
         feed->bytes = each;
 }
 
-/* Items that cannot be sent are left to a caller that runs tasks; else the
- * first of them fails, which is found by smaller ranges. */
+/* Items that cannot be sent, or not so many at once, are left to a caller that
+ * runs tasks; else the first of them fails, found by smaller ranges. */
 static void not_encoded(struct tt_feed *feed, const struct tt_range *range,
                         tutti_status status)
 {
@@ -114,14 +114,14 @@ static bool send_one(struct tt_seat *seat)
     tutti_status status = encode(seat, &range, out);
     if (status)
         not_encoded(feed, &range, status);
-    else
-        status =
-            tt_ledger_take(&feed->ledger, feed->run, &range, p->number, &entry);
+    else if (tt_ledger_take(&feed->ledger, feed->run, &range, p->number,
+                            &entry))
+        tt_feed_break(feed, TUTTI_EMEM, tutti_detail());
     uint64_t now = tt_clock();
     seat->encoded += now - from;
     if (!entry) {
         out->size = mark;
-        return !feed->broken && status != TUTTI_EMEM;
+        return !feed->broken;
     }
     learn_bytes(feed, out->size - mark, range.end - range.begin);
     feed->range = range.end - range.begin;
@@ -162,15 +162,6 @@ static void account(struct tt_seat *seat, uint64_t *from, uint64_t *to)
     tt_lane_turn(lane, TT_COPY, *to);
 }
 
-static void task_failed(tutti_run *run, size_t index)
-{
-    char line[TT_DETAIL_SIZE + 40];
-    const char *why = tutti_detail();
-    snprintf(line, sizeof line, "task %zu failed%s%s", index, *why ? ": " : "",
-             why);
-    tt_run_fail(run, index, TUTTI_ETASK, line);
-}
-
 tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
                            const void *data)
 {
@@ -192,7 +183,7 @@ tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
     if (status)
         tt_run_fail(run, range.begin, status, tutti_detail());
     else if (failed >= range.begin && failed < range.end)
-        task_failed(run, failed);
+        tt_run_task_failed(run, failed);
     if (status || (failed >= range.begin && failed < range.end))
         tasks = status ? 0 : failed - range.begin;
     tt_run_ran(run, seat->lane, &range, tasks, from, to);
