@@ -48,7 +48,7 @@ typedef struct tutti_fold {
     size_t size;          /**< bytes of a partial result, 1 to 1 MiB */
     const void *identity; /**< `size` bytes that a partial result starts from */
     /** Folds the tasks [begin, end) into `partial`; 0, or anything else for a
-     * failure of the block. */
+     * failure of the block, which is told as that of its first task. */
     int (*range)(void *partial, size_t begin, size_t end, void *context);
     /** left = left (+) right, where `left` holds the lower indices. */
     void (*combine)(void *left, const void *right, void *context);

@@ -10,24 +10,25 @@
 
 struct reduce {
     const tutti_fold *fold;
-    size_t n, unit;
+    size_t unit;
     char *partials; /* one a block */
     void *context;
 };
 
+/* The range has whole blocks, maybe several; only the loop's last is short. */
 static size_t fold_blocks(void *context, size_t begin, size_t end,
                           unsigned worker)
 {
     const struct reduce *r = context;
     size_t size = r->fold->size;
     (void)worker;
-    for (; begin < end; begin++) {
-        char *partial = r->partials + begin * size;
-        size_t first = begin * r->unit, left = r->n - first;
+    while (begin < end) {
+        char *partial = r->partials + begin / r->unit * size;
+        size_t last = r->unit < end - begin ? begin + r->unit : end;
         memcpy(partial, r->fold->identity, size);
-        size_t last = r->unit < left ? first + r->unit : r->n;
-        if (r->fold->range(partial, first, last, r->context) != 0)
+        if (r->fold->range(partial, begin, last, r->context) != 0)
             break;
+        begin = last;
     }
     return begin;
 }
@@ -73,8 +74,9 @@ tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
         return TUTTI_OK;
     }
 
-    struct reduce r = {fold, n, unit, NULL, context};
-    tutti_loop loop = {.n = blocks,
+    struct reduce r = {fold, unit, NULL, context};
+    tutti_loop loop = {.n = n,
+                       .unit = unit,
                        .body = fold_blocks,
                        .context = &r,
                        .key = (const void *)(uintptr_t)fold->range};

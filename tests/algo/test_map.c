@@ -80,6 +80,44 @@ static void reduce_refuses(void **state)
     assert_true(got == 0);
 }
 
+static int block_fails(void *partial, size_t begin, size_t end, void *context)
+{
+    (void)partial;
+    size_t bad = *(size_t *)context;
+    if (begin <= bad && bad < end)
+        tutti_task_fail("block from %zu to %zu", begin, end);
+    return begin <= bad && bad < end;
+}
+
+/* Details and reports count tasks; a block fails as its first task. */
+static void reduce_counts_tasks(void **state)
+{
+    (void)state;
+    static const uint64_t zero;
+    const tutti_fold fold = {sizeof zero, &zero, block_fails, add_whole};
+    size_t bad = 3456;
+    uint64_t got;
+    for (int i = 0; i < 2; i++) {
+        tutti_options options = TUTTI_OPTIONS_INIT;
+        tutti_report report = TUTTI_REPORT_INIT;
+        options.on = i ? "threads:4" : "serial";
+        options.report = &report;
+        assert_int_equal(tutti_reduce(&got, &fold, 9995, 10, &bad, 0, &options),
+                         TUTTI_ETASK);
+        assert_string_equal(tutti_detail(),
+                            "task 3450 failed: block from 3450 to 3460");
+        assert_true(report.done >= 3450 && report.done < 9995);
+    }
+    bad = 9995;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    tutti_report report = TUTTI_REPORT_INIT;
+    options.report = &report;
+    assert_int_equal(tutti_reduce(&got, &fold, 9995, 10, &bad, 0, &options),
+                     TUTTI_OK);
+    assert_int_equal(report.n, 9995);
+    assert_int_equal(report.done, 9995);
+}
+
 /* The failure of an inner loop is the outer task's sentence. */
 static int inner_fails(size_t index, void *context)
 {
@@ -149,6 +187,7 @@ int main(void)
         cmocka_unit_test(map_of_nothing_needs_no_arrays),
         cmocka_unit_test(reduce_tiles_huge_counts),
         cmocka_unit_test(reduce_refuses),
+        cmocka_unit_test(reduce_counts_tasks),
         cmocka_unit_test(inner_failures_come_out),
         cmocka_unit_test(each_refuses),
         cmocka_unit_test(failures_without_a_sentence),
