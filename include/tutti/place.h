@@ -35,11 +35,11 @@ typedef struct tutti_place_kind {
 TUTTI_MUST_CHECK tutti_status tutti_place_open(tutti_place **out,
                                                const char *text);
 
-/** Closes a place: refuses new loops, waits for running ones, frees.
+/** Closes a place: waits for the loops that run there, ends its workers, frees.
  *
  * place: NULL is allowed.
- * Threads: any, but not from inside a loop that runs there, and no loop may
- *       start there during or after the call.
+ * Threads: any, but not from inside a loop that runs there. No loop may start
+ *       there during or after the call: nothing checks this.
  * Cost: until running loops end; joins the place's workers.
  */
 void tutti_place_close(tutti_place *place);

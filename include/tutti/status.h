@@ -45,11 +45,11 @@ typedef enum tutti_status {
  */
 const char *tutti_status_name(tutti_status status);
 
-/** One line on the last failure in this thread: what was given, what was
- * expected, what to do.
+/** One line on the failure of this thread's last call of tutti: what was given,
+ * what was expected, what to do.
  *
- * Returns: a string owned by the thread, valid until its next failing call;
- * empty when nothing has failed yet; never NULL.
+ * Returns: a string owned by the thread, valid until its next call of tutti,
+ * also one that succeeds; empty when nothing has failed yet; never NULL.
  * Threads: any; each has its own line.  Cost: a load.
  */
 const char *tutti_detail(void);

@@ -1,5 +1,7 @@
 /** For those who write places. A place is one folder, one table of this kind,
- * one line in the registry (src/sched/registry.c). Read place/serial first.
+ * one line in the registry (src/sched/place.c). Read place/serial first. Places
+ * are built into the library for now: invite() works on a run by tt_run_...
+ * (src/loop/run.h), which is not public.
  * Second tier: may change between minor versions. */
 #ifndef TUTTI_SYS_PLACE_H
 #define TUTTI_SYS_PLACE_H
@@ -21,7 +23,8 @@ extern "C" {
 enum {
     TUTTI_TAKES_CALL = 1,    /**< loop->body, in this address space */
     TUTTI_TAKES_MESSAGE = 2, /**< loop->message */
-    TUTTI_TAKES_SOURCE = 4   /**< a kernel's text, by compile() */
+    TUTTI_TAKES_SOURCE = 4   /**< a kernel's text, by compile(); no place does
+                                yet */
 };
 
 /** What using a place costs, in seconds; measured, see `tutti info`. */
@@ -41,8 +44,8 @@ typedef struct tutti_place_memory {
     tutti_status (*get)(void *state, void *to, const void *from, size_t size);
 } tutti_place_memory;
 
-/** The operations of a place. Those marked (optional) may be NULL: the
- * registry fills them with defaults. `state` is what open() made. */
+/** The operations of a place. Where NULL has a meaning, it is told; the others
+ * are required. `state` is what open() made. */
 typedef struct tutti_place_ops {
     uint32_t version; /**< TUTTI_PLACE_VERSION */
     const char *name;
@@ -50,7 +53,7 @@ typedef struct tutti_place_ops {
     bool caller_works; /**< the caller claims ranges too */
 
     /** Whether the place can be opened here, and a line on why (not). No lock
-     * held; may take milliseconds. (optional: present) */
+     * held; may take milliseconds. NULL: always present. */
     bool (*probe)(char *reason, size_t size);
 
     /** Makes the state for `workers` workers, the caller included if it
@@ -60,21 +63,22 @@ typedef struct tutti_place_ops {
     /** Ends all workers and frees the state. No run is under way. */
     void (*close)(void *state);
 
-    /** What it would cost to use it now. Does not block; called by the helper
-     * with the board locked. */
+    /** What it would cost to use it now. Does not block; called by any thread,
+     * with the scheduler's board locked (the helper) and without (a caller
+     * that begins a loop). */
     void (*cost)(void *state, tutti_place_cost *cost);
 
-    /** Memory of its own. (optional: the caller's) */
+    /** Memory of its own. NULL: the caller's. */
     const tutti_place_memory *memory;
 
-    /** Compiles a kernel's text to something invite() can run. (optional:
-     * TUTTI_EPLACE) */
+    /** Compiles a kernel's text to something invite() can run. NULL: `takes`
+     * lacks TUTTI_TAKES_SOURCE. */
     tutti_status (*compile)(void *state, void **out, const char *text);
 
     /** Asks up to `workers` more workers to join the run; returns how many
      * were asked. Each joins by tt_run_join(), claims by tt_run_claim_back(),
-     * leaves by tt_run_leave(). Does not wait for them. Called by any thread,
-     * one at a time for a run. */
+     * counts itself out by tt_run_count_out(). Does not wait for them. Called
+     * by any thread, one at a time for a run. */
     unsigned (*invite)(void *state, tutti_run *run, unsigned workers);
 
     /** Takes back the invitations of a run that nobody has taken up yet, and

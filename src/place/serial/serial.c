@@ -50,7 +50,7 @@ static void recall(void *state, tutti_run *run)
 const tutti_place_ops tt_place_serial = {
     .version = TUTTI_PLACE_VERSION,
     .name = "serial",
-    .takes = TUTTI_TAKES_CALL | TUTTI_TAKES_SOURCE,
+    .takes = TUTTI_TAKES_CALL,
     .caller_works = true,
     .probe = probe,
     .open = open_place,

@@ -1,5 +1,5 @@
 /* A team of threads that wait for runs. A thread that waits spins for some
- * 50 us, then parks on a futex; parked threads wake one another in a chain,
+ * 300 us, then parks on a futex; parked threads wake one another in a chain,
  * so the inviter pays for one wake-up. */
 #ifndef TT_PLACE_THREADS_TEAM_H
 #define TT_PLACE_THREADS_TEAM_H

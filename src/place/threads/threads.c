@@ -63,7 +63,7 @@ static void recall(void *state, tutti_run *run)
 const tutti_place_ops tt_place_threads = {
     .version = TUTTI_PLACE_VERSION,
     .name = "threads",
-    .takes = TUTTI_TAKES_CALL | TUTTI_TAKES_SOURCE,
+    .takes = TUTTI_TAKES_CALL,
     .caller_works = true,
     .probe = probe,
     .open = open_place,
