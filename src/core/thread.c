@@ -2,6 +2,7 @@
 #include "core/thread.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,9 +44,17 @@ void tt_thread_avoid(pid_t thread, int cpu)
         (void)!sched_setaffinity(thread, sizeof cpus, &cpus);
 }
 
+static cpu_set_t kept;
+static bool keeps;
+
+void tt_thread_keep(void)
+{
+    keeps = process_cpus(&kept) == 0;
+}
+
 void tt_thread_roam(void)
 {
-    cpu_set_t cpus;
-    if (process_cpus(&cpus) == 0)
+    cpu_set_t cpus = kept;
+    if (keeps || process_cpus(&cpus) == 0)
         (void)!sched_setaffinity(0, sizeof cpus, &cpus);
 }

@@ -14,7 +14,11 @@ void tt_thread_prompt(void);
  * process has one; until it calls tt_thread_roam(). About 2 us. */
 void tt_thread_avoid(pid_t thread, int cpu);
 
-/* This thread may run on all CPUs of the process again. About 1 us. */
+/* This thread may run on all CPUs of the process again, or on those that it
+ * had when it called tt_thread_keep(). About 1 us. */
 void tt_thread_roam(void);
+
+/* For a process whose first thread it is that others tell to avoid a CPU. */
+void tt_thread_keep(void);
 
 #endif

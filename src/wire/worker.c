@@ -6,6 +6,7 @@
 #include "core/budget.h"
 #include "core/clock.h"
 #include "core/status.h"
+#include "core/thread.h"
 #include "wire/stream.h"
 
 tutti_status tt_worker_begin(struct tt_worker *worker,
@@ -33,6 +34,7 @@ static tutti_status prepare(struct tt_worker *worker,
     if (!frame->loop)
         return tt_fail(TUTTI_ESYS, "asked to prepare for no loop");
     forget(worker);
+    tt_thread_roam();
     answer.from = tt_clock();
     if (worker->calls->job(worker->calls->arg, frame->loop, data, frame->size,
                            &error))
@@ -110,6 +112,7 @@ int tutti_worker_serve(int channel, const tutti_worker *calls)
     struct tt_stream stream;
     struct tt_worker worker;
     tt_budget_inside = 1;
+    tt_thread_keep();
     tt_stream_init(&stream, channel);
     tutti_status status = tt_worker_begin(&worker, calls, &stream.out);
     tt_stream_send(&stream, true);

@@ -12,7 +12,7 @@
 /* Seconds, measured: a fork and a first job; a job for an idle worker; a range
  * there and back. */
 #define FORK 1.5e-3
-#define WAKE 0.2e-3
+#define WAKE 0.7e-3
 #define RANGE 50e-6
 #define BYTE 1e-9
 
