@@ -47,7 +47,7 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->gain = run->cost = 0;
     run->invited = run->counted = 0;
     run->recalled = 0;
-    run->cpu_at = sched_getcpu();
+    atomic_init(&run->cpu_at, sched_getcpu());
     run->outer = NULL;
     atomic_init(&run->nests, false);
     run->automatic = run->watched = run->waits = false;

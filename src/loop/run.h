@@ -54,14 +54,14 @@ struct tutti_run {
     double gain, cost;         /* seconds, of that decision */
     unsigned invited;
     bool laned;
-    unsigned counted; /* threads of it in the budget of the process tree */
-    pid_t thread;     /* the caller's, */
-    clockid_t clock;  /* its CPU clock, */
-    uint64_t cpu;     /* and its time when it was */
-    uint64_t sampled; /* watched last; 0: not yet */
-    uint64_t spent;   /* ns that it was seen to compute or sleep, */
-    uint64_t asleep;  /* and to sleep, without a break until then */
-    int cpu_at;       /* the CPU that the caller was seen on, or -1 */
+    unsigned counted;   /* threads of it in the budget of the process tree */
+    pid_t thread;       /* the caller's, */
+    clockid_t clock;    /* its CPU clock, */
+    uint64_t cpu;       /* and its time when it was */
+    uint64_t sampled;   /* watched last; 0: not yet */
+    uint64_t spent;     /* ns that it was seen to compute or sleep, */
+    uint64_t asleep;    /* and to sleep, without a break until then */
+    _Atomic int cpu_at; /* the CPU that the caller was seen on, or -1 */
     struct tutti_run *outer; /* that its thread was the caller of before, */
     _Atomic bool nests;      /* which then says so */
     bool waits;              /* its tasks wait more than they compute */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/thread.h"
 #include "place/processes/pool.h"
 #include "place/processes/range.h"
 
@@ -174,6 +175,8 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
         leave(f, seat);
         return;
     }
+    if (feed->run->caller)
+        tt_thread_avoid(p->pid, feed->run->cpu_at);
     seat->process = p;
     p->seat = seat;
     p->loop = feed->loop;

@@ -11,6 +11,7 @@
 #define FLOOR_NS 1e6
 #define TARGET_BYTES 4e6
 #define GROWTH 4
+#define TRIP_NS 600e3
 #define TAIL 3
 
 static double workers_of(struct tt_feed *feed)
@@ -97,6 +98,18 @@ static tutti_status encode(struct tt_seat *seat, const struct tt_range *range,
     return status;
 }
 
+/* Whether a caller who works will have done what is left before a range could
+ * be there and back. */
+static bool little_left(struct tt_feed *feed)
+{
+    tutti_run *run = feed->run;
+    size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
+    if (!run->caller || done == 0 || tt_ledger_held(&feed->ledger, 0))
+        return false;
+    double each = (double)(tt_clock() - run->began) / (double)done;
+    return each * workers_of(feed) * (double)tt_run_left(run) < TRIP_NS;
+}
+
 /* Encodes before it claims, so that a task that cannot travel stays where the
  * caller finds it. False: nothing was sent and there is no use to try again. */
 static bool send_one(struct tt_seat *seat)
@@ -107,7 +120,7 @@ static bool send_one(struct tt_seat *seat)
     struct tt_entry *entry = NULL;
     tutti_bytes *out = &p->stream.out;
     size_t mark = out->size;
-    if (feed->broken ||
+    if (feed->broken || little_left(feed) ||
         !tt_ledger_next(&feed->ledger, feed->run, tasks_of(feed), &range))
         return false;
     uint64_t from = tt_clock();
