@@ -238,7 +238,7 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
     tt_py_cost_put(map);
     if (map->failure.error)
         tt_py_raise_failure(map, &map->failure);
-    else if (status != TUTTI_OK && map->refusal.error)
+    else if (status == TUTTI_EPLACE && map->refusal.error)
         tt_py_raise_failure(map, &map->refusal);
     else if (status != TUTTI_OK)
         tt_py_raise_status(map->state, status);

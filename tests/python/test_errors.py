@@ -1,6 +1,8 @@
 """Exceptions of tasks, and bad arguments."""
 
+import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -212,6 +214,34 @@ def test_auto_runs_items_that_cannot_travel():
 
     items = [threading.Lock() if i % 90 == 50 else i for i in range(400)]
     assert tutti.map(f, items) == [i % 90 == 50 for i in range(400)]
+
+
+class Stays:
+    """Refuses to travel, and leaves word that it did."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        self.path.touch()
+        raise TypeError("stays here")
+
+
+def test_lost_worker_is_not_blamed_on_an_item_that_cannot_travel(tmp_path):
+    refused, caller = tmp_path / "refused", os.getpid()
+
+    def f(x):
+        if os.getpid() != caller and refused.exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        spin(0.001)
+
+    items = [Stays(refused) if i % 90 == 50 else i for i in range(2000)]
+    for _ in range(5):  # until the workers are there in time
+        try:
+            tutti.map(f, items)
+        except tutti.WorkerLostError:
+            return
+    pytest.fail("no worker was lost")
 
 
 class Interrupter:
