@@ -40,12 +40,18 @@ void tt_py_cost_put(struct tt_py_map *map)
 {
     struct tt_py_cost *known = slot_of(map);
     const struct tt_py_spent *spent = &map->spent;
+    bool same = known->key == map->loop.key;
+    if (spent->job <= 0) {
+        if (same && known->task > TASK)
+            known->task *= FORGET;
+        if (same && known->job > JOB)
+            known->job *= FORGET;
+        return;
+    }
+    if (!same)
+        *known = (struct tt_py_cost){.key = map->loop.key, .task = TASK};
+    known->job = spent->job;
     if (spent->encoded && spent->decoded)
-        *known =
-            (struct tt_py_cost){.key = map->loop.key,
-                                .job = spent->job,
-                                .task = spent->encode / (double)spent->encoded +
-                                        spent->decode / (double)spent->decoded};
-    else if (known->key == map->loop.key && known->task > TASK)
-        known->task *= FORGET;
+        known->task = spent->encode / (double)spent->encoded +
+                      spent->decode / (double)spent->decoded;
 }
