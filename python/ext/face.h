@@ -27,6 +27,7 @@ struct tt_py_state {
     PyObject *loops; /* tutti._loops */
     PyObject *wire;  /* tutti._wire: bytes of functions, items, results */
     PyObject *fault; /* tutti._fault: exceptions */
+    bool loading;    /* a worker that imports modules; see worker.c */
     struct tt_py_cost costs[TT_PY_COSTS];
 };
 
@@ -147,6 +148,7 @@ void tt_py_mailbox_leave(struct tt_py_mailbox *box, bool away);
 
 /* Methods of the module. */
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *tt_py_loading(PyObject *module, PyObject *flag);
 PyObject *tt_py_serve(PyObject *module, PyObject *args);
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_explain(PyObject *module, PyObject *unused);

@@ -248,6 +248,25 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
     return NULL;
 }
 
+/* Runs the loop here, whatever place is named. */
+static PyObject *run_alone(struct tt_py_map *map, PyObject *caught)
+{
+    struct tt_py_items *items = tt_py_items_new(map->state, map->columns);
+    if (!items)
+        return NULL;
+    items->left = items->end = map->loop.n;
+    PyObject *results =
+        tt_py_items_loop(map->state, map->f, items, map->star, caught);
+    if (!results) {
+        size_t index = tt_py_items_index(items);
+        tt_py_failure_take(&map->failure,
+                           items->broken ? TT_PY_NO_TASK : (Py_ssize_t)index);
+        tt_py_raise_failure(map, &map->failure);
+    }
+    Py_DECREF(items);
+    return results;
+}
+
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct tt_py_map map = {.state = PyModule_GetState(module),
@@ -264,7 +283,9 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
         PyObject *fault = tt_py_fault(map.state);
         caught = fault ? PyObject_GetAttrString(fault, "keep") : NULL;
     }
-    if (!PyErr_Occurred() && begin(&map) == 0)
+    if (!PyErr_Occurred() && map.state->loading)
+        results = run_alone(&map, caught);
+    else if (!PyErr_Occurred() && begin(&map) == 0)
         results = run(&map, caught);
     Py_XDECREF(caught);
     tt_py_mailbox_fini(&map.box);

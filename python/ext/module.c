@@ -79,6 +79,7 @@ static int module_clear(PyObject *module)
 static PyMethodDef methods[] = {
     {"map", FAST(tt_py_map), METH_FASTCALL, NULL},
     {"range", FAST(tt_py_range), METH_FASTCALL, NULL},
+    {"loading", tt_py_loading, METH_O, NULL},
     {"serve", tt_py_serve, METH_VARARGS, NULL},
     {"explain", tt_py_explain, METH_NOARGS, NULL},
     {"timeline", tt_py_timeline, METH_O, NULL},

@@ -32,6 +32,16 @@ PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
     return Py_BuildValue("(nN)", (Py_ssize_t)index, PyErr_GetRaisedException());
 }
 
+/* tutti._tutti.loading(flag): a worker unpickles. A module that maps when it is
+ * imported then runs its loop alone: its workers would import it again, and
+ * map, without end. */
+PyObject *tt_py_loading(PyObject *module, PyObject *flag)
+{
+    struct tt_py_state *state = PyModule_GetState(module);
+    state->loading = flag == Py_True;
+    Py_RETURN_NONE;
+}
+
 /* tutti._wire.Worker.job gives a sentence when the loop cannot run here. */
 static int take_job(void *arg, uint64_t loop, const void *data, size_t size,
                     tutti_bytes *error)

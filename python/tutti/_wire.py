@@ -182,6 +182,15 @@ def flush():
             pass
 
 
+def _arrived(data):
+    """What has come from the caller. That may import modules."""
+    _tutti.loading(True)
+    try:
+        return pickle.loads(data)
+    finally:
+        _tutti.loading(False)
+
+
 class Worker:
     """What a worker process does; called by the extension."""
 
@@ -191,7 +200,7 @@ class Worker:
         try:
             sys.path[:] = path
             os.chdir(cwd)
-            self.f = pickle.loads(function)
+            self.f = _arrived(function)
         except Exception as error:
             return "%s: %s" % (type(error).__name__, error)
 
@@ -207,7 +216,7 @@ class Worker:
     def _range(self, begin, n, worker, view):
         with view:
             try:
-                columns = pickle.loads(view)
+                columns = _arrived(view)
             except Exception as error:
                 what = "arguments of task %d and behind cannot be read"
                 refusal = _refusal(what % begin, error)

@@ -5,6 +5,7 @@ import random
 import re
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -273,6 +274,75 @@ def test_stays_when_sending_costs_more_than_the_task():
     for _ in range(3):
         assert tutti.map(len, items) == [12] * 100_000
         assert "on serial" in tutti.explain()
+
+
+class Slow:
+    """Takes long to pickle, which is counted."""
+
+    pickled = 0
+
+    def __reduce__(self):
+        Slow.pickled += 1
+        time.sleep(1.5)
+        return Slow, ()
+
+
+def test_a_slow_job_is_known_without_a_range():
+    slow = Slow()
+
+    def f(lock):
+        end = time.monotonic() + 0.001
+        while time.monotonic() < end:
+            slow
+        return 1
+
+    locks = [threading.Lock() for _ in range(100)]  # no range can travel
+    for _ in range(5):  # on a busy machine tasks seem to pay for it
+        before = Slow.pickled
+        assert tutti.map(f, locks) == [1] * 100
+        if before == Slow.pickled > 0:
+            return
+    pytest.fail("it was pickled each time")
+
+
+TOP = """
+import tutti
+def f(x):
+    return x + 1
+class Item:
+    def __init__(self, x):
+        self.x = x
+got = tutti.map(f, range(20), %s)
+items = [Item(i) for i in range(3)]
+"""
+
+
+@pytest.mark.parametrize("options", [
+    "on='processes:2'",
+    "on='processes:2', retries=1, task_timeout=60, seed=3",
+    "on='processes:2', errors='return'",
+    "",  # TUTTI_ON
+])
+def test_module_that_maps_when_imported(script, options):
+    (script.folder / "mine.py").write_text(TOP % options)
+    env = dict(os.environ)
+    if "on" not in options:
+        env["TUTTI_ON"] = "processes:2"
+    with script.start("""
+import mine, tutti
+from operator import attrgetter
+print(mine.got == list(range(1, 21)), [i.x for i in mine.items])
+print(tutti.map(attrgetter("x"), mine.items, on="processes:2"))
+""", env=env, start_new_session=True) as process:
+        most = 0
+        end = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < end and most < 20:
+            most = max(most, len(family(process.pid)))
+            time.sleep(0.02)
+        process.kill()  # the others leave with it
+        out, err = process.communicate(timeout=60)
+    assert (out, err) == ("True [0, 1, 2]\n[0, 1, 2]\n", "")
+    assert most <= 6  # a zygote, two workers
 
 
 def test_signal_handlers_interrupt_the_wait():
