@@ -1,7 +1,9 @@
 """Random streams by task: `random` and NumPy's global generator start anew
 for every task, from the seed and the task's index."""
 
+import os
 import random
+import threading
 
 from ._tutti import task
 
@@ -32,17 +34,34 @@ class Seeded:
         return self.f(*args)
 
 
+_turn = threading.RLock()  # the thread whose maps seed the generators
+
+
+def _renew():
+    """In a forked child, where who had the turn may be gone."""
+    global _turn
+    _turn = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew)
+
+
 class Restored:
-    """Puts the caller's own generators back."""
+    """Takes the turn, and puts the caller's own generators back."""
 
     def __enter__(self):
+        self.turn = _turn
+        self.turn.acquire()
         self.state = random.getstate()
         self.numpy_state = numpy.random.get_state() if numpy else None
 
     def __exit__(self, *unused):
-        random.setstate(self.state)
-        if numpy is not None:
-            numpy.random.set_state(self.numpy_state)
+        try:
+            random.setstate(self.state)
+            if numpy is not None:
+                numpy.random.set_state(self.numpy_state)
+        finally:
+            self.turn.release()
 
 
 def seeded(f, seed):

@@ -175,6 +175,37 @@ def test_seed_is_the_same_everywhere():
     assert tutti.map(draw, range(50), seed=8) != answers[0]
 
 
+def test_seed_in_several_threads_and_nested():
+    import random
+    import time
+
+    def draw(x):
+        first = random.random()
+        time.sleep(0.0005)  # another thread's turn
+        return first, random.random()
+
+    def nested(x):
+        return tutti.map(draw, range(2), on="serial", seed=x)
+
+    state = random.getstate()
+    expected = [tutti.map(draw, range(30), on="serial", seed=s)
+                for s in range(4)]
+    answers = [None] * 4
+
+    def work(s):
+        answers[s] = tutti.map(draw, range(30), on="serial", seed=s)
+
+    threads = [threading.Thread(target=work, args=(s,)) for s in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == expected
+    assert tutti.map(nested, range(4), on="serial", seed=1) == [
+        answer[:2] for answer in expected]
+    assert random.getstate() == state
+
+
 def test_explain_and_trace(tmp_path):
     import json
 
