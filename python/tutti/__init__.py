@@ -48,14 +48,20 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
                   each, until the shortest ends. An array is iterated by rows.
     on:           the place: "auto" (the caller, and processes when they pay),
                   "serial", "processes", "processes:4". TUTTI_ON in the
-                  environment overrides it.
+                  environment overrides every loop's place, also one named
+                  here.
     workers:      at most so many, the caller included where it takes part;
                   None: tutti.cpu_count().
-    retries:      how often a task is run again whose worker died.
-    task_timeout: seconds for one task, which is then stopped; in processes.
-    seed:         a whole number: `random` and numpy.random start anew in every
-                  task, from the seed and the task's index: the same numbers in
-                  any place. The caller's own state is restored.
+    retries:      how often a task is run again whose worker died; "auto" then
+                  means "processes".
+    task_timeout: seconds for one task, which is then stopped; "auto" then
+                  means "processes", and other places refuse it.
+    seed:         a whole number: `random` and NumPy's legacy global generator
+                  start anew in every task, from the seed and the task's index:
+                  the same numbers in any place. The caller's own state is
+                  restored. numpy.random.default_rng() is not touched. Seeded
+                  maps of several threads run one after the other: a task must
+                  not wait for another thread's.
     errors:       "raise" the exception of the lowest task that failed, with
                   its own type (the tasks before it have run); or "return"
                   exceptions as the results of their tasks.
@@ -107,7 +113,9 @@ def explain():
 
 def cpu_count():
     """The CPUs that this process may keep busy: the least of affinity,
-    container quota and TUTTI_WORKERS; at least 1. Read again at each call.
+    container quota, Slurm's grant and TUTTI_WORKERS; at least 1. Affinity is
+    read at every call and loop, cgroup quotas are at most 100 ms old,
+    TUTTI_WORKERS and Slurm's grant are read once a process.
 
     >>> tutti.cpu_count() >= 1
     True

@@ -82,7 +82,7 @@ static const struct {
     bool (*read)(struct tt_settings *s, const char *text);
     void (*show)(const struct tt_settings *s, char *out, size_t size);
 } table[] = {
-    {"TUTTI_ON", "auto", "place for loops that name none",
+    {"TUTTI_ON", "auto", "overrides every loop's place",
      "a place such as serial or threads:4", read_on, show_on},
     {"TUTTI_WORKERS", "the CPU budget", "most threads or processes at work",
      "a whole number from 1 to 1024", read_workers, show_workers},

@@ -12,7 +12,7 @@
 #define TT_CACHE_SIZE 1024
 
 struct tt_settings {
-    char on[64];      /* TUTTI_ON: place for loops that name none; "auto" */
+    char on[64];      /* TUTTI_ON: overrides every loop's place; "auto": none */
     unsigned workers; /* TUTTI_WORKERS: cap on running threads; 0: none */
     bool trace;       /* TUTTI_TRACE */
     char cache[TT_CACHE_SIZE]; /* $XDG_CACHE_HOME/tutti; empty: no home */

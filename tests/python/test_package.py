@@ -1,8 +1,12 @@
 """The package as a whole."""
 
+import ast
 import doctest
 import inspect
+import os
 import sys
+
+import pytest
 
 import tutti
 
@@ -30,6 +34,25 @@ def test_public_names_are_documented():
         assert inspect.getdoc(getattr(tutti, name)), name
 
 
+def test_stub_names_the_bases_of_exceptions():
+    path = os.path.join(os.path.dirname(tutti.__file__), "__init__.pyi")
+    with open(path) as f:
+        classes = [node for node in ast.parse(f.read()).body
+                   if isinstance(node, ast.ClassDef) and node.bases]
+    assert {node.name for node in classes} == {
+        "Error", "TaskTimeoutError", "UnpicklableError", "WorkerLostError"}
+    for node in classes:
+        bases = getattr(tutti, node.name).__bases__
+        assert [base.id for base in node.bases] == [
+            base.__name__ for base in bases], node.name
+
+
+@pytest.mark.parametrize("option", [{"retries": 1}, {"task_timeout": 60}])
+def test_options_that_mean_processes(option):
+    pids = tutti.map(lambda x: os.getpid(), range(4), **option)
+    assert os.getpid() not in pids
+
+
 def test_version():
     assert tutti.__version__.count(".") == 2
 
@@ -39,8 +62,6 @@ def test_cpu_count():
 
 
 def test_environment_overrides(script, monkeypatch):
-    import os
-
     out, _ = script("""
 import os, tutti
 print(os.getpid() in tutti.map(lambda x: os.getpid(), [1], on="processes"))
