@@ -24,10 +24,11 @@ struct tt_py_cost {
 struct tt_py_state {
     PyTypeObject *items; /* the iterator that a loop draws its items from */
     PyTypeObject *task;
-    PyObject *loops; /* tutti._loops */
-    PyObject *wire;  /* tutti._wire: bytes of functions, items, results */
-    PyObject *fault; /* tutti._fault: exceptions */
-    bool loading;    /* a worker that imports modules; see worker.c */
+    PyObject *loops;   /* tutti._loops */
+    PyObject *wire;    /* tutti._wire: bytes of functions, items, results */
+    PyObject *fault;   /* tutti._fault: exceptions */
+    PyObject *imports; /* dict, not empty while a thread imports; or NULL */
+    bool loading;      /* a worker that imports modules; see worker.c */
     struct tt_py_cost costs[TT_PY_COSTS];
 };
 
@@ -49,6 +50,7 @@ struct tt_py_mailbox {
     void *arg;
     bool busy;         /* the caller is at it */
     bool away;         /* the caller waits without the interpreter's lock */
+    bool bound;        /* only the caller may do the work; set at the start */
     _Atomic bool full; /* work may be there */
 };
 

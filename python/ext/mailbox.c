@@ -1,6 +1,8 @@
 /* Work for the interpreter from a place's thread. The caller does it between
  * two ranges, so the interpreter's lock need not change hands; when it does not
- * come by soon, or waits without the lock, the thread takes the lock itself. */
+ * come by soon, or waits without the lock, the thread takes the lock itself.
+ * Not so in a map of a module that is being imported: what is pickled may be
+ * looked up in the module, for which any other thread would have to wait. */
 #include "face.h"
 
 #include <time.h>
@@ -48,6 +50,8 @@ static bool hand_over(struct tt_py_mailbox *box, void (*work)(void *),
         box->arg = arg;
         atomic_store_explicit(&box->full, true, memory_order_release);
         wait_a_while(box);
+        while (box->bound && box->work)
+            wait_a_while(box);
     }
     /* Taken back, unless the caller has begun. */
     bool taken = there && box->work != work;

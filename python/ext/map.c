@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+/* Seconds between two looks of a caller who waits, and has to do all work. */
+#define BOUND_WAIT 1e-3
+
 /* In the order that tutti/__init__.py gives them. */
 enum { F, ITERABLES, ON, WORKERS, RETRIES, TASK_TIMEOUT, ERRORS, BAR, ARGS };
 
@@ -155,6 +158,7 @@ static int begin(struct tt_py_map *map)
 {
     map->loop.context = map;
     map->loop.key = key_of(map->f);
+    map->box.bound = map->state->imports && PyDict_Size(map->state->imports);
     tt_py_message_init(map);
     tutti_status status = tutti_run_begin(&map->run, &map->loop, &map->options);
     if (status != TUTTI_OK)
@@ -184,11 +188,14 @@ static void await(struct tt_py_map *map)
         return;
     if (!map->failure.error)
         tt_py_message_prepare(map);
-    tt_py_mailbox_leave(&map->box, true);
+    bool bound = map->box.bound;
+    tt_py_mailbox_leave(&map->box, !bound);
     for (bool done = false; !done;) {
         PyThreadState *thread = PyEval_SaveThread();
-        done = tutti_run_wait(map->run, 0.1);
+        done = tutti_run_wait(map->run, bound ? BOUND_WAIT : 0.1);
         PyEval_RestoreThread(thread);
+        if (bound)
+            tt_py_mailbox_look(&map->box);
         if (PyErr_CheckSignals() < 0) {
             tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
             tutti_run_cancel(map->run);

@@ -37,6 +37,19 @@ static int set_command(PyObject *loops)
     return bad;
 }
 
+/* The locks of the modules that are being imported. Best effort: it is private
+ * to CPython, and without it only maps of a module's top level are at risk. */
+static PyObject *find_imports(void)
+{
+    PyObject *lib = PyImport_ImportModule("_frozen_importlib");
+    PyObject *locks = lib ? PyObject_GetAttrString(lib, "_module_locks") : NULL;
+    Py_XDECREF(lib);
+    PyErr_Clear();
+    if (locks && !PyDict_CheckExact(locks))
+        Py_CLEAR(locks);
+    return locks;
+}
+
 static int module_exec(PyObject *module)
 {
     struct tt_py_state *state = PyModule_GetState(module);
@@ -47,6 +60,7 @@ static int module_exec(PyObject *module)
     state->loops = PyImport_ImportModule("tutti._loops");
     if (!state->items || !state->task || !state->loops)
         return -1;
+    state->imports = find_imports();
     if (add_task(module, state) < 0 || set_command(state->loops) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", tutti_version());
@@ -60,6 +74,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->loops);
     Py_VISIT(state->wire);
     Py_VISIT(state->fault);
+    Py_VISIT(state->imports);
     return 0;
 }
 
@@ -71,6 +86,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->loops);
     Py_CLEAR(state->wire);
     Py_CLEAR(state->fault);
+    Py_CLEAR(state->imports);
     return 0;
 }
 

@@ -312,8 +312,11 @@ def f(x):
 class Item:
     def __init__(self, x):
         self.x = x
+if BY_ITEMS:
+    assert tutti.map(vars, [Item(3)], %s) == [{"x": 3}]
 got = tutti.map(f, range(20), %s)
-items = [Item(i) for i in range(3)]
+items = tutti.map(Item, range(3), %s)
+assert tutti.map(vars, items, %s) == [{"x": i} for i in range(3)]
 """
 
 
@@ -323,8 +326,10 @@ items = [Item(i) for i in range(3)]
     "on='processes:2', errors='return'",
     "",  # TUTTI_ON
 ])
-def test_module_that_maps_when_imported(script, options):
-    (script.folder / "mine.py").write_text(TOP % options)
+@pytest.mark.parametrize("by_items", [False, True])
+def test_module_that_maps_when_imported(script, by_items, options):
+    (script.folder / "mine.py").write_text(
+        TOP.replace("BY_ITEMS", str(by_items)) % ((options,) * 4))
     env = dict(os.environ)
     if "on" not in options:
         env["TUTTI_ON"] = "processes:2"
