@@ -29,9 +29,13 @@ static size_t tasks_of(struct tt_feed *feed)
         tasks = TARGET_NS / each;
     if (tasks * feed->bytes > TARGET_BYTES)
         tasks = TARGET_BYTES / feed->bytes;
-    double tail = (double)tt_run_left(feed->run) / (TAIL * workers_of(feed));
+    double left = (double)tt_run_left(feed->run);
+    double tail = left / (TAIL * workers_of(feed));
     if (tail < FLOOR_NS / each)
         tail = FLOOR_NS / each;
+    /* A range that reaches to the front is the caller's before it is sent. */
+    if (feed->run->caller && tail > left / 2)
+        tail = left / 2;
     if (tasks > tail)
         tasks = tail;
     return tasks > 1 ? (size_t)tasks : 1;
