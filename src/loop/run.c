@@ -44,7 +44,7 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->next = NULL;
     run->place = NULL;
     run->spread = 0;
-    run->gain = run->cost = 0;
+    run->gain = run->cost = run->expected = 0;
     run->invited = run->counted = 0;
     run->recalled = 0;
     atomic_init(&run->cpu_at, sched_getcpu());

@@ -51,6 +51,7 @@ struct tutti_run {
     bool watched;              /* it is on the board */
     uint64_t watch;            /* when the helper looks next */
     uint64_t spread;           /* when workers were invited first; 0: never */
+    double expected;           /* ns a task, by earlier runs; 0: unknown */
     double gain, cost;         /* seconds, of that decision */
     unsigned invited;
     bool laned;

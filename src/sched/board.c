@@ -2,6 +2,7 @@
 #include "sched/board.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -163,6 +164,7 @@ void tt_board_invite(struct tutti_run *run)
 
 void tt_board_decide(struct tutti_run *run, double per_task)
 {
+    run->expected = per_task;
     if (per_task > 0)
         decide(run, per_task * (double)run->loop.n, wanted_first(run),
                run->began);
@@ -170,15 +172,19 @@ void tt_board_decide(struct tutti_run *run, double per_task)
 
 /* Nanoseconds that what is left takes, as far as the loop came. As long as no
  * task has finished, each is taken to last as long as the first was watched to,
- * but not more than some of them: the first may be slow for being the first. */
+ * but not more than some of them: the first may be slow for being the first. A
+ * loop that is not later than what it took before is no longer than that: its
+ * first tasks may be the long ones. */
 static double rest_of(struct tutti_run *run, uint64_t now)
 {
     size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
     double left = (double)tt_run_left(run), lasted = (double)(now - run->began);
     if (done == 0)
         return (double)run->spent * (left < UNSEEN_MOST ? left : UNSEEN_MOST);
-    return lasted * (run->invited ? run->invited + run->caller : 1) /
-           (double)done * left;
+    double rest = lasted * (run->invited ? run->invited + run->caller : 1) /
+                  (double)done * left;
+    bool in_time = lasted < run->expected * (double)run->loop.n;
+    return in_time ? fmin(rest, run->expected * left) : rest;
 }
 
 /* The beginning of a file that the kernel keeps on a thread; "": none. */
