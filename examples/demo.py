@@ -21,7 +21,7 @@ def square(x):
 
 
 def collatz(n):
-    """Steps from n down to 1: some 10 ms of pure Python for a block of n."""
+    """Steps down to 1 from n and 899 more: some milliseconds of pure Python."""
     steps = 0
     for start in range(n, n + 900):
         while start != 1:
@@ -101,7 +101,7 @@ def check(squares):
 def main():
     print("tutti %s, %d CPUs to use" % (tutti.__version__, tutti.cpu_count()))
     compare("1,000 tiny tasks (x * x):", square, range(1000))
-    compare("100 tasks of some 10 ms (pure Python):", collatz,
+    compare("100 tasks of some milliseconds (pure Python):", collatz,
             range(1, 90_001, 900))
     random_squares()
 
