@@ -86,7 +86,7 @@ static double timed(enum way way, struct cell *c)
     return (now() - start) / loops;
 }
 
-/* libgomp's threads spin for some 20 ms. */
+/* libgomp's threads spin for long (GOMP_SPINCOUNT): not into other ways. */
 static bool after_openmp;
 
 static double run(enum way way, struct cell *c)
