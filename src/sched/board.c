@@ -179,10 +179,10 @@ static double rest_of(struct tutti_run *run, uint64_t now)
 {
     size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
     double left = (double)tt_run_left(run), lasted = (double)(now - run->began);
-    if (done == 0)
-        return (double)run->spent * (left < UNSEEN_MOST ? left : UNSEEN_MOST);
-    double rest = lasted * (run->invited ? run->invited + run->caller : 1) /
-                  (double)done * left;
+    double rest = (double)run->spent * fmin(left, UNSEEN_MOST);
+    if (done > 0)
+        rest = lasted * (run->invited ? run->invited + run->caller : 1) /
+               (double)done * left;
     bool in_time = lasted < run->expected * (double)run->loop.n;
     return in_time ? fmin(rest, run->expected * left) : rest;
 }

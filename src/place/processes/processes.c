@@ -9,10 +9,11 @@
 #include "place/places.h"
 #include "place/processes/pool.h"
 
-/* Seconds, measured: a fork and a first job; a job for an idle worker; a range
- * there and back. */
+/* Seconds, measured: a fork and a first job; what an idle worker has to save
+ * before it is worth its wake-up, its job and the bytes of its first ranges; a
+ * range there and back. */
 #define FORK 1.5e-3
-#define WAKE 0.7e-3
+#define WAKE 2.5e-3
 #define RANGE 50e-6
 #define BYTE 1e-9
 
