@@ -80,7 +80,7 @@ tutti_status tutti_submit(tutti_job **out, const tutti_loop *loop,
     job->options = defaults;
     if (options)
         copy_options(&job->options, options);
-    job->forks = atomic_load(&tt_fork_count);
+    job->forks = tt_forks();
     pthread_mutex_init(&job->lock, NULL);
     int error = pthread_create(&job->thread, NULL, job_main, job);
     if (error) {
@@ -96,7 +96,7 @@ tutti_status tutti_submit(tutti_job **out, const tutti_loop *loop,
 /* A forked child has the job's memory, not its thread. */
 static bool forked(const struct tutti_job *job)
 {
-    return job->forks != atomic_load(&tt_fork_count);
+    return job->forks != tt_forks();
 }
 
 bool tutti_job_done(const tutti_job *job)

@@ -8,4 +8,9 @@
  * made at another count belongs to another process. */
 extern _Atomic unsigned tt_fork_count;
 
+static inline unsigned tt_forks(void)
+{
+    return atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+}
+
 #endif

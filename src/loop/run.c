@@ -21,7 +21,7 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->options = *options;
     run->lanes = lanes < TT_RUN_LANES ? lanes : TT_RUN_LANES;
     run->caller = caller;
-    run->forks = atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    run->forks = tt_forks();
     run->outermost = tt_budget_inside++ == 0;
     run->began = tt_clock();
     run->finish = UINT64_MAX;
@@ -156,8 +156,7 @@ void tt_run_ran(struct tutti_run *run, struct tt_lane *lane,
 
 static bool forked(const struct tutti_run *run)
 {
-    return run->forks !=
-           atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    return run->forks != tt_forks();
 }
 
 /* Keeps what the run ends with: the lowest failure, or else the first reason

@@ -261,8 +261,7 @@ static void look(struct tutti_run *run, uint64_t now)
 
 void tt_board_look(struct tutti_run *run, uint64_t now)
 {
-    if (run->forks !=
-        atomic_load_explicit(&tt_fork_count, memory_order_relaxed))
+    if (run->forks != tt_forks())
         return; /* this is a child: the run's workers stayed behind */
     run->look = next_look(run, now);
     run->cpu_at = sched_getcpu();
@@ -382,8 +381,7 @@ void tt_board_add(struct tutti_run *run)
 
 void tt_board_remove(struct tutti_run *run)
 {
-    if (run->forks !=
-        atomic_load_explicit(&tt_fork_count, memory_order_relaxed))
+    if (run->forks != tt_forks())
         return; /* began before a fork, on the parent's board */
     pthread_mutex_lock(&board.lock);
     struct tutti_run **at = &board.runs;

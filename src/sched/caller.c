@@ -341,7 +341,7 @@ static void check_all_done(struct tutti_run *run)
         run->status = TUTTI_OK;
     else if (run->status == TUTTI_OK)
         tt_run_fail(run, done, TUTTI_ELOST,
-                    run->forks != atomic_load(&tt_fork_count)
+                    run->forks != tt_forks()
                         ? "the process forked inside the loop: the child has "
                           "no workers to end it"
                         : "no worker could be started for the loop");

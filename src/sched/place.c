@@ -105,7 +105,7 @@ tutti_status tutti_place_open(tutti_place **out, const char *text)
     place->ops = ops;
     place->workers = workers;
     place->automatic = chooses;
-    place->forks = atomic_load(&tt_fork_count);
+    place->forks = tt_forks();
     snprintf(place->text, sizeof place->text, "%s", text);
     status = ops->open(&place->state, workers);
     if (status) {
@@ -133,7 +133,7 @@ void tt_place_leave(tutti_place *place)
 static void wait_for_loops(tutti_place *place)
 {
     uint32_t loops = atomic_fetch_or(&place->loops, CLOSING) | CLOSING;
-    while (loops != CLOSING && place->forks == atomic_load(&tt_fork_count)) {
+    while (loops != CLOSING && place->forks == tt_forks()) {
         tt_futex_wait(&place->loops, loops, 1000000000u);
         loops = atomic_load(&place->loops);
     }

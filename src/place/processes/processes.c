@@ -25,7 +25,7 @@ static bool probe(char *reason, size_t size)
 
 static void reset(struct tt_pool *pool)
 {
-    pool->forks = atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    pool->forks = tt_forks();
     pool->feeder = NULL;
     atomic_store(&pool->zygotes, 0);
     atomic_store(&pool->idle, 0);
@@ -36,8 +36,7 @@ static void reset(struct tt_pool *pool)
  * lock may be held by the dead: the place starts empty. */
 static void after_fork(struct tt_pool *pool)
 {
-    if (pool->forks !=
-        atomic_load_explicit(&tt_fork_count, memory_order_relaxed))
+    if (pool->forks != tt_forks())
         reset(pool);
 }
 
@@ -74,8 +73,7 @@ static void close_place(void *state)
 static void cost(void *state, tutti_place_cost *cost)
 {
     struct tt_pool *pool = state;
-    bool here = pool->forks ==
-                atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
+    bool here = pool->forks == tt_forks();
     bool up = here && atomic_load(&pool->zygotes) > 0;
     *cost = (tutti_place_cost){
         .open = up ? 0 : tt_constant(TT_PROCESS_OPEN),

@@ -95,16 +95,11 @@ static void go_idle(struct tt_member *m)
     pthread_mutex_unlock(&team->lock);
 }
 
-static unsigned forks_now(void)
-{
-    return atomic_load_explicit(&tt_fork_count, memory_order_relaxed);
-}
-
 static void *member_main(void *arg)
 {
     struct tt_member *m = arg;
     m->id = gettid();
-    unsigned forks = forks_now();
+    unsigned forks = tt_forks();
     while (await(m) != TT_MEMBER_LEAVES) {
         uint32_t invited = TT_MEMBER_INVITED;
         bool works = atomic_compare_exchange_strong(&m->state, &invited,
@@ -114,7 +109,7 @@ static void *member_main(void *arg)
             continue;
         roam(m);
         tt_run_work(m->run, m->invited);
-        if (forks != forks_now())
+        if (forks != tt_forks())
             break; /* a body forked: the child's team has no members yet */
         go_idle(m);
     }
@@ -127,17 +122,17 @@ void tt_team_init(struct tt_team *team)
     team->idle = team->all = NULL;
     team->size = 0;
     team->closing = false;
-    atomic_store_explicit(&team->forks, forks_now(), memory_order_release);
+    atomic_store_explicit(&team->forks, tt_forks(), memory_order_release);
 }
 
 /* In a forked child the members are gone, and the lock may be held by one:
  * the team starts anew. Its members' memory is left, some may be in use. */
 static void after_fork(struct tt_team *team)
 {
-    if (atomic_load_explicit(&team->forks, memory_order_acquire) == forks_now())
+    if (atomic_load_explicit(&team->forks, memory_order_acquire) == tt_forks())
         return;
     pthread_mutex_lock(&anew);
-    if (team->forks != forks_now())
+    if (team->forks != tt_forks())
         tt_team_init(team);
     pthread_mutex_unlock(&anew);
 }
