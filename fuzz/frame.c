@@ -17,12 +17,12 @@ static void must(int holds)
         abort();
 }
 
-static int job(void *arg, uint64_t loop, const void *data, size_t size,
+static int job(void *arg, uint64_t loop, const tutti_parcel *parcel,
                tutti_bytes *error)
 {
     must(*(uint64_t *)arg == 0 && loop != 0);
-    if (size && *(const char *)data == 'r')
-        return 1 | (int)tutti_bytes_append(error, data, size);
+    if (parcel->size && *(const char *)parcel->data == 'r')
+        return 1 | (int)tutti_bytes_append(error, parcel->data, parcel->size);
     *(uint64_t *)arg = loop;
     return 0;
 }
@@ -34,13 +34,14 @@ static void forget(void *arg, uint64_t loop)
 }
 
 static int range(void *arg, uint64_t loop, size_t begin, size_t end,
-                 unsigned worker, const void *data, size_t size,
-                 tutti_bytes *out)
+                 unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,
+                 size_t *ran)
 {
     must(*(uint64_t *)arg == loop && loop != 0);
     (void)begin;
     (void)worker;
-    return end == 99 || tutti_bytes_append(out, data, size);
+    (void)ran;
+    return end == 99 || tutti_bytes_append(out, parcel->data, parcel->size);
 }
 
 /* Kind, loop, begin, end, bytes of payload, payload; again. */

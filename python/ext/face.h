@@ -20,12 +20,14 @@ struct tt_py_cost {
 
 #define TT_PY_COSTS 64
 
-/* A module's own: all are strong references, wire and fault NULL until used. */
+/* A module's own: all are strong references, wire, job and fault NULL until
+ * used. */
 struct tt_py_state {
     PyTypeObject *items; /* the iterator that a loop draws its items from */
     PyTypeObject *task;
     PyObject *loops;   /* tutti._loops */
-    PyObject *wire;    /* tutti._wire: bytes of functions, items, results */
+    PyObject *wire;    /* tutti._wire: bytes of items, results */
+    PyObject *job;     /* tutti._job: bytes of functions and their state */
     PyObject *fault;   /* tutti._fault: exceptions */
     PyObject *imports; /* dict, not empty while a thread imports; or NULL */
     bool loading;      /* a worker that imports modules; see worker.c */
@@ -158,7 +160,8 @@ PyObject *tt_py_timeline(PyObject *module, PyObject *columns);
 PyObject *tt_py_trace(PyObject *module, PyObject *path);
 PyObject *tt_py_cpu_count(PyObject *module, PyObject *unused);
 
-/* module.c: tutti._wire and tutti._fault on first use; borrowed. */
+/* module.c: tutti._wire, _job, _fault on first use; borrowed. */
+PyObject *tt_py_job(struct tt_py_state *state);
 PyObject *tt_py_wire(struct tt_py_state *state);
 PyObject *tt_py_fault(struct tt_py_state *state);
 

@@ -6,15 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Calls tutti._wire.NAME; the result or NULL with an exception. */
-static PyObject *call_wire(struct tt_py_map *map, const char *name,
-                           PyObject *args)
+/* Calls MODULE.NAME; the result or NULL with an exception. */
+static PyObject *call(PyObject *module, const char *name, PyObject *args)
 {
-    PyObject *wire = args ? tt_py_wire(map->state) : NULL;
-    PyObject *method = wire ? PyObject_GetAttrString(wire, name) : NULL;
+    PyObject *method =
+        module && args ? PyObject_GetAttrString(module, name) : NULL;
     PyObject *result = method ? PyObject_Call(method, args, NULL) : NULL;
     Py_XDECREF(method);
     return result;
+}
+
+static PyObject *call_wire(struct tt_py_map *map, const char *name,
+                           PyObject *args)
+{
+    return call(tt_py_wire(map->state), name, args);
 }
 
 /* What a callback asks of the interpreter. */
@@ -22,8 +27,7 @@ struct request {
     struct tt_py_map *map;
     size_t begin, end;
     tutti_bytes *out;
-    const void *data;
-    size_t size;
+    const tutti_parcel *parcel;
     size_t *failed;
     tutti_status status;
     char line[120]; /* for tutti_task_fail(), in the place's thread */
@@ -101,7 +105,7 @@ void tt_py_message_prepare(struct tt_py_map *map)
         Py_BuildValue("(OOO)", map->f, map->star ? Py_True : Py_False,
                       map->keep ? Py_True : Py_False);
     double from = tt_py_cost_clock();
-    PyObject *job = call_wire(map, "dump_job", args);
+    PyObject *job = call(tt_py_job(map->state), "dump_job", args);
     map->spent.job = tt_py_cost_clock() - from;
     Py_XDECREF(args);
     if (!job)
@@ -184,8 +188,9 @@ static void do_encode_range(void *arg)
 }
 
 static tutti_status encode_range(void *context, size_t begin, size_t end,
-                                 tutti_bytes *out)
+                                 uint64_t sitting, tutti_bytes *out)
 {
+    (void)sitting;
     return ask(
         (struct request){
             .map = context, .begin = begin, .end = end, .out = out},
@@ -208,8 +213,9 @@ static void do_decode_range(void *arg)
 {
     struct request *r = arg;
     double from = tt_py_cost_clock();
-    PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)r->data,
-                                             (Py_ssize_t)r->size, PyBUF_READ);
+    PyObject *view =
+        PyMemoryView_FromMemory((char *)(uintptr_t)r->parcel->data,
+                                (Py_ssize_t)r->parcel->size, PyBUF_READ);
     PyObject *args =
         view ? Py_BuildValue("(Nn)", view, (Py_ssize_t)r->begin) : NULL;
     PyObject *loaded = call_wire(r->map, "load_results", args);
@@ -227,13 +233,12 @@ static void do_decode_range(void *arg)
 }
 
 static tutti_status decode_range(void *context, size_t begin, size_t end,
-                                 const void *data, size_t size, size_t *failed)
+                                 const tutti_parcel *parcel, size_t *failed)
 {
     return ask((struct request){.map = context,
                                 .begin = begin,
                                 .end = end,
-                                .data = data,
-                                .size = size,
+                                .parcel = parcel,
                                 .failed = failed},
                do_decode_range);
 }

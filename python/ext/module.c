@@ -13,6 +13,11 @@ PyObject *tt_py_wire(struct tt_py_state *state)
     return first_use(&state->wire, "tutti._wire");
 }
 
+PyObject *tt_py_job(struct tt_py_state *state)
+{
+    return first_use(&state->job, "tutti._job");
+}
+
 PyObject *tt_py_fault(struct tt_py_state *state)
 {
     return first_use(&state->fault, "tutti._fault");
@@ -73,6 +78,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->task);
     Py_VISIT(state->loops);
     Py_VISIT(state->wire);
+    Py_VISIT(state->job);
     Py_VISIT(state->fault);
     Py_VISIT(state->imports);
     return 0;
@@ -85,6 +91,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->task);
     Py_CLEAR(state->loops);
     Py_CLEAR(state->wire);
+    Py_CLEAR(state->job);
     Py_CLEAR(state->fault);
     Py_CLEAR(state->imports);
     return 0;

@@ -1,5 +1,5 @@
 /* The other side: a zygote that forks workers, and a worker that runs ranges
- * by tutti._wire.Worker. */
+ * by tutti._worker.Worker. */
 #include "face.h"
 
 #include <unistd.h>
@@ -42,14 +42,14 @@ PyObject *tt_py_loading(PyObject *module, PyObject *flag)
     Py_RETURN_NONE;
 }
 
-/* tutti._wire.Worker.job gives a sentence when the loop cannot run here. */
-static int take_job(void *arg, uint64_t loop, const void *data, size_t size,
+/* tutti._worker.Worker.job gives a sentence when the loop cannot run here. */
+static int take_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
                     tutti_bytes *error)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *result =
-        PyObject_CallMethod(arg, "job", "Ky#", (unsigned long long)loop,
-                            (const char *)data, (Py_ssize_t)size);
+    PyObject *result = PyObject_CallMethod(
+        arg, "job", "Ky#", (unsigned long long)loop, (const char *)parcel->data,
+        (Py_ssize_t)parcel->size);
     Py_ssize_t length = 0;
     const char *line = NULL;
     if (result && result != Py_None)
@@ -92,12 +92,13 @@ static int append(PyObject *result, tutti_bytes *out)
 }
 
 static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
-                     unsigned worker, const void *data, size_t size,
-                     tutti_bytes *out)
+                     unsigned worker, const tutti_parcel *parcel,
+                     tutti_bytes *out, size_t *ran)
 {
+    (void)ran;
     PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *view = PyMemoryView_FromMemory((char *)(uintptr_t)data,
-                                             (Py_ssize_t)size, PyBUF_READ);
+    PyObject *view = PyMemoryView_FromMemory(
+        (char *)(uintptr_t)parcel->data, (Py_ssize_t)parcel->size, PyBUF_READ);
     PyObject *result = NULL;
     if (view)
         result = PyObject_CallMethod(
@@ -110,7 +111,8 @@ static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
 
 static void serve_worker(int channel, PyObject *worker)
 {
-    tutti_worker table = {worker, take_job, forget, run_range};
+    tutti_worker table = {
+        .arg = worker, .job = take_job, .forget = forget, .range = run_range};
     PyThreadState *thread = PyEval_SaveThread();
     int status = tutti_worker_serve(channel, &table);
     PyEval_RestoreThread(thread);

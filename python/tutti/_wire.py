@@ -30,7 +30,7 @@ def dumps(value):
     return cloudpickle.dumps(value, PROTOCOL)
 
 
-def _refusal(what, error):
+def refuse(what, error):
     """What says that something cannot travel, and why."""
     refusal = UnpicklableError(
         "%s: %s: %s" % (what, type(error).__name__, error)
@@ -39,7 +39,7 @@ def _refusal(what, error):
     return refusal
 
 
-def _first_bad(values, dump):
+def first_bad(values, dump):
     """Index and exception of the first value that `dump` refuses."""
     for i, value in enumerate(values):
         try:
@@ -73,27 +73,16 @@ def calm():
             sys.setswitchinterval(_usual)
 
 
-def dump_job(f, star, keep):
-    """What a worker needs before its first range."""
-    try:
-        function = dumps(f)
-    except Exception as error:
-        what = "the function %s cannot be sent to another process" % cut(f)
-        raise _refusal(what, error)
-    state = (os.getcwd(), sys.path, bool(star), bool(keep), function)
-    return pickle.dumps(state, PROTOCOL)
-
-
 def dump_range(columns, begin):
     """Items by column; or (index, exception) of the first that cannot go."""
     try:
         return dumps(columns)
     except Exception as error:
         items = list(zip(*columns))
-        at, cause = _first_bad(items, dumps) or (0, error)
+        at, cause = first_bad(items, dumps) or (0, error)
         arguments = items[at] if len(columns) > 1 else items[at][0]
         what = "argument %s of task %d cannot be sent to another process"
-        return begin + at, _refusal(what % (cut(arguments), begin + at), cause)
+        return begin + at, refuse(what % (cut(arguments), begin + at), cause)
 
 
 def load_results(view, begin):
@@ -103,13 +92,13 @@ def load_results(view, begin):
             return pickle.loads(view)
         except Exception as error:
             what = "the results of task %d and behind cannot be read back"
-            return begin, _refusal(what % begin, error)
+            return begin, refuse(what % begin, error)
 
 
 # In a worker.
 
 
-def _text(error):
+def text_of(error):
     """The traceback of an exception as text, without tutti's own frames."""
     trace = error.__traceback__
     here = os.path.dirname(__file__)
@@ -141,9 +130,9 @@ class Caught:
         return _rebuild, self.parts
 
 
-def _sendable(index, error, where=None):
+def sendable(index, error, where=None):
     """The exception of a task, or what says that it cannot travel."""
-    text = _text(error)
+    text = text_of(error)
     caught = Caught(error, text, where)
     try:
         if isinstance(pickle.loads(dumps(caught)), BaseException):
@@ -158,73 +147,16 @@ def _sendable(index, error, where=None):
     return Caught(refusal, text, where)
 
 
-def _caught(error, arguments):
+def caught(error, arguments):
     index = _tutti.task.index
-    return _sendable(index, error, (index, describe(arguments)))
+    return sendable(index, error, (index, describe(arguments)))
 
 
-def _dump_results(results, begin):
+def dump_results(results, begin):
     try:
         return dumps(results)
     except Exception as error:
-        at, cause = _first_bad(results, dumps) or (0, error)
+        at, cause = first_bad(results, dumps) or (0, error)
         what = "the result %s of task %d cannot be sent back"
-        refusal = _refusal(what % (cut(results[at]), begin + at), cause)
+        refusal = refuse(what % (cut(results[at]), begin + at), cause)
         return dumps((begin + at, refusal))
-
-
-def flush():
-    """Lets out what tasks have printed, if the streams still take it."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
-
-
-def _arrived(data):
-    """What has come from the caller. That may import modules."""
-    _tutti.loading(True)
-    try:
-        return pickle.loads(data)
-    finally:
-        _tutti.loading(False)
-
-
-class Worker:
-    """What a worker process does; called by the extension."""
-
-    def job(self, loop, data):
-        cwd, path, self.star, keep, function = pickle.loads(data)
-        self.caught = _caught if keep else None
-        try:
-            sys.path[:] = path
-            os.chdir(cwd)
-            self.f = _arrived(function)
-        except Exception as error:
-            return "%s: %s" % (type(error).__name__, error)
-
-    def forget(self, loop):
-        self.f = None
-
-    def range(self, loop, begin, n, worker, view):
-        try:
-            return self._range(begin, n, worker, view)
-        finally:
-            flush()
-
-    def _range(self, begin, n, worker, view):
-        with view:
-            try:
-                columns = _arrived(view)
-            except Exception as error:
-                what = "arguments of task %d and behind cannot be read"
-                refusal = _refusal(what % begin, error)
-                return dumps((begin, Caught(refusal, _text(error))))
-        results = _tutti.range(
-            self.f, columns, self.star, self.caught, begin, n, worker
-        )
-        if isinstance(results, tuple):
-            index, error = results
-            return dumps((index, _sendable(index, error)))
-        return _dump_results(results, begin)

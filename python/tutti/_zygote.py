@@ -5,7 +5,7 @@ import sys
 
 
 def main():
-    from . import _tutti, _wire
+    from . import _tutti, _worker
 
     try:
         import cloudpickle  # noqa: F401: functions of __main__ need it
@@ -17,5 +17,5 @@ def main():
             stream.reconfigure(line_buffering=True, write_through=False)
     gc.collect()
     gc.freeze()
-    _tutti.serve(3, _wire.Worker())
+    _tutti.serve(3, _worker.Worker())
     sys.exit(0)

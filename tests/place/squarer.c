@@ -24,16 +24,18 @@ static void crash(void)
     raise(SIGSEGV);
 }
 
-static int prepare(void *arg, uint64_t loop, const void *data, size_t size,
+static int prepare(void *arg, uint64_t loop, const tutti_parcel *parcel,
                    tutti_bytes *error)
 {
+    const char *data = parcel->data;
+    size_t size = parcel->size;
     (void)arg;
     (void)loop;
     int64_t job = -1;
     if (size < sizeof job || size - sizeof job >= sizeof once)
         return -1;
     memcpy(&job, data, sizeof job);
-    memcpy(once, (const char *)data + sizeof job, size - sizeof job);
+    memcpy(once, data + sizeof job, size - sizeof job);
     once[size - sizeof job] = '\0';
     if (job == JOB_CRASH)
         crash();
@@ -107,12 +109,14 @@ static int64_t act_on(const struct item *item)
 /* Items, then padding that makes the message as large as wanted; the results
  * carry as much. A result that is -1 marks a failed task, the last one. */
 static int run(void *arg, uint64_t loop, size_t begin, size_t end,
-               unsigned worker, const void *data, size_t size, tutti_bytes *out)
+               unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,
+               size_t *ran)
 {
+    (void)ran;
     (void)arg;
     (void)loop;
     (void)worker;
-    const struct item *items = data;
+    const struct item *items = parcel->data;
     size_t count = end - begin, used = count * sizeof *items;
     for (size_t i = 0; i < count; i++) {
         if (items[i].act == ACT_END)
@@ -123,8 +127,9 @@ static int run(void *arg, uint64_t loop, size_t begin, size_t end,
         if (result == -1)
             return 0;
     }
-    return size < used ||
-           tutti_bytes_append(out, (const char *)data + used, size - used);
+    return parcel->size < used ||
+           tutti_bytes_append(out, (const char *)parcel->data + used,
+                              parcel->size - used);
 }
 
 int main(int argc, char **argv)

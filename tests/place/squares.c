@@ -39,9 +39,10 @@ static tutti_status encode_job(void *context, tutti_bytes *out)
 }
 
 static tutti_status encode_range(void *context, size_t begin, size_t end,
-                                 tutti_bytes *out)
+                                 uint64_t sitting, tutti_bytes *out)
 {
     struct work *w = context;
+    (void)sitting;
     enter(w);
     tutti_status status = tutti_bytes_append(out, w->items + begin,
                                              (end - begin) * sizeof *w->items);
@@ -64,12 +65,14 @@ static tutti_status encode_range(void *context, size_t begin, size_t end,
 }
 
 static tutti_status decode_range(void *context, size_t begin, size_t end,
-                                 const void *data, size_t size, size_t *failed)
+                                 const tutti_parcel *parcel, size_t *failed)
 {
     struct work *w = context;
+    const char *data = parcel->data;
+    size_t size = parcel->size;
     enter(w);
     tutti_status status = TUTTI_OK;
-    const int64_t *results = data;
+    const int64_t *results = parcel->data;
     if ((uintptr_t)data % 16)
         status = TUTTI_ESYS;
     for (size_t i = begin; i < end && !status; i++) {
@@ -85,7 +88,7 @@ static tutti_status decode_range(void *context, size_t begin, size_t end,
     if (size != used + w->padding)
         status = TUTTI_ESYS;
     for (size_t i = used; i < size && !status; i += 4097)
-        if (((const char *)data)[i] != (char)(begin & 0x7f))
+        if (data[i] != (char)(begin & 0x7f))
             status = TUTTI_ESYS;
     w->inside = false;
     return status;

@@ -22,11 +22,11 @@ struct notes {
     bool refuses, ends;
 };
 
-static int job(void *arg, uint64_t loop, const void *data, size_t size,
+static int job(void *arg, uint64_t loop, const tutti_parcel *parcel,
                tutti_bytes *error)
 {
     struct notes *notes = arg;
-    assert_memory_equal(data, "function", size);
+    assert_memory_equal(parcel->data, "function", parcel->size);
     notes->job = loop;
     if (notes->refuses)
         assert_int_equal(tutti_bytes_append(error, "no", 2), TUTTI_OK);
@@ -39,16 +39,17 @@ static void forget(void *arg, uint64_t loop)
 }
 
 static int range(void *arg, uint64_t loop, size_t begin, size_t end,
-                 unsigned worker, const void *data, size_t size,
-                 tutti_bytes *out)
+                 unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,
+                 size_t *ran)
 {
+    (void)ran;
     struct notes *notes = arg;
     assert_int_equal(loop, notes->job);
     assert_int_equal(worker, 3);
     assert_int_equal(end - begin, 2);
     if (notes->ends)
         return 1;
-    return tutti_bytes_append(out, data, size) ||
+    return tutti_bytes_append(out, parcel->data, parcel->size) ||
            tutti_bytes_append(out, "!", 1);
 }
 

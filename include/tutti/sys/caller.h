@@ -69,6 +69,56 @@ bool tutti_run_wait(tutti_run *run, double seconds);
  */
 TUTTI_MUST_CHECK tutti_status tutti_run_end(tutti_run *run);
 
+/** Begins an open loop: one that gets more tasks while it runs, as a queue of
+ * work does. Only places whose workers take messages, and no caller that works,
+ * can run one; loop->n tasks are there from the start. A task's failure does
+ * not end it: give loop->message a `lost`. Its workers come at once, and stay
+ * with it until its end.
+ *
+ * out:  [out] written only on success; end it with tutti_run_end().
+ * loop, options: as tutti_run_begin(); a deadline is refused.
+ * Errors: TUTTI_EARG, TUTTI_EPLACE, TUTTI_EMEM.
+ * Ownership: the caller's.
+ * Threads: any; so are tutti_run_extend(), _help(), _finish(), _cancel().
+ */
+TUTTI_MUST_CHECK tutti_status tutti_run_open(tutti_run **out,
+                                             const tutti_loop *loop,
+                                             const tutti_options *options);
+
+/** Adds `n` tasks at the end of an open loop.
+ *
+ * helped: the caller goes on to tutti_run_help() at once, so nobody need be
+ *       woken.
+ * Errors: TUTTI_EARG (it was finished), TUTTI_EMEM (4e9 tasks wait).
+ * Threads: any.  Cost: an atomic operation; 2 us when the place sleeps.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_run_extend(tutti_run *run, size_t n,
+                                               bool helped);
+
+/** Does the place's own work for an open loop (sending, receiving) until
+ * something was decoded or lost, or for `seconds`. Where another thread does
+ * that work already, it only waits.
+ *
+ * Threads: any, several at once; not in a callback of the loop but settle.
+ * Cost: spins for some 50 us, then sleeps.
+ */
+void tutti_run_help(tutti_run *run, double seconds);
+
+/** Says that an open loop gets no more tasks: its workers leave when all are
+ * done, and tutti_run_wait() can become true.
+ *
+ * Threads: any.  Cost: a lock.
+ */
+void tutti_run_finish(tutti_run *run);
+
+/** The process ids of an open loop's workers that live now, in no order.
+ *
+ * pids: [out] at most `room` of them; may be NULL when room is 0.
+ * Returns: how many there are.
+ * Threads: any.  Cost: a lock.
+ */
+size_t tutti_run_workers(tutti_run *run, long *pids, size_t room);
+
 #ifdef __cplusplus
 }
 #endif

@@ -178,6 +178,7 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     if (feed->run->caller)
         tt_thread_avoid(p->pid, feed->run->cpu_at);
     seat->process = p;
+    seat->sitting = ++f->numbers;
     p->seat = seat;
     p->loop = feed->loop;
     p->prepared = false;

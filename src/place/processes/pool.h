@@ -93,6 +93,7 @@ struct tt_seat {
     struct tt_process *process; /* NULL: waits for one */
     struct tt_lane *lane;       /* NULL: not joined */
     uint64_t invited;
+    uint64_t sitting; /* number of the process's stay here */
     uint64_t encoded; /* ns of encoding since the lane's last range */
 };
 

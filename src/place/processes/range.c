@@ -96,7 +96,7 @@ static tutti_status encode(struct tt_seat *seat, const struct tt_range *range,
         return status;
     tt_detail_clear();
     status = feed->message->encode_range(feed->run->loop.context, range->begin,
-                                         range->end, out);
+                                         range->end, seat->sitting, out);
     if (!status)
         status = tt_frame_close(out, mark, frame);
     return status;
@@ -193,9 +193,10 @@ tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
         return tt_fail(TUTTI_ESYS, "results of tasks that it did not have");
     account(seat, &from, &to);
     tt_detail_clear();
+    tutti_parcel parcel = {.data = data, .size = frame->size};
     uint64_t start = tt_clock();
     tutti_status status = feed->message->decode_range(
-        run->loop.context, range.begin, range.end, data, frame->size, &failed);
+        run->loop.context, range.begin, range.end, &parcel, &failed);
     seat->encoded += tt_clock() - start;
     if (status)
         tt_run_fail(run, range.begin, status, tutti_detail());
