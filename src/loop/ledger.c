@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REBASE (1u << 30)
+
 void tt_ledger_fini(struct tt_ledger *ledger)
 {
     free(ledger->entries);
@@ -11,9 +13,9 @@ void tt_ledger_fini(struct tt_ledger *ledger)
 
 static tutti_status reserve(struct tt_ledger *ledger)
 {
-    if (ledger->count < ledger->room)
+    size_t room = 2 * ledger->room + 16;
+    if (3 * (ledger->count + 1) <= ledger->room)
         return TUTTI_OK;
-    size_t room = ledger->room ? 2 * ledger->room : 16;
     struct tt_entry *entries = realloc(ledger->entries, room * sizeof *entries);
     if (!entries)
         return tt_fail_memory("the ledger of a loop");
@@ -45,6 +47,21 @@ size_t tt_ledger_held(const struct tt_ledger *ledger, uint64_t worker)
     return held;
 }
 
+/* An open loop can have more tasks than a claim word can count: what was
+ * claimed leaves the word. Only this thread claims. */
+static void rebase(struct tutti_run *run)
+{
+    uint64_t old = atomic_load_explicit(&run->claim, memory_order_relaxed);
+    uint32_t front = tt_claim_front_of(old);
+    if (!run->endless || front < REBASE)
+        return;
+    while (!atomic_compare_exchange_weak_explicit(
+        &run->claim, &old, tt_claim_word(0, tt_claim_back_of(old) - front),
+        memory_order_acq_rel, memory_order_relaxed))
+        ;
+    run->base += front;
+}
+
 bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
                     size_t tasks, struct tt_range *range)
 {
@@ -53,6 +70,7 @@ bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
         *range = entry->range;
         return true;
     }
+    rebase(run);
     uint64_t word = atomic_load_explicit(&run->claim, memory_order_relaxed);
     uint32_t front = tt_claim_front_of(word), back = tt_claim_back_of(word);
     if (front == back)
@@ -62,8 +80,8 @@ bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
         front = back - (uint32_t)units;
     else if (units < back - front)
         back = front + (uint32_t)units;
-    size_t end = back * run->unit;
-    range->begin = front * run->unit;
+    size_t end = run->base + back * run->unit;
+    range->begin = run->base + front * run->unit;
     range->end = end < run->loop.n ? end : run->loop.n;
     return true;
 }
@@ -71,8 +89,9 @@ bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
 /* Claims exactly `range`, unless some of it is taken. */
 static bool take(struct tutti_run *run, const struct tt_range *range)
 {
-    uint32_t begin = (uint32_t)(range->begin / run->unit);
-    uint32_t end = (uint32_t)((range->end + run->unit - 1) / run->unit);
+    size_t first = range->begin - run->base, last = range->end - run->base;
+    uint32_t begin = (uint32_t)(first / run->unit);
+    uint32_t end = (uint32_t)((last + run->unit - 1) / run->unit);
     uint64_t old = atomic_load_explicit(&run->claim, memory_order_relaxed);
     uint64_t new;
     do {
@@ -109,13 +128,26 @@ tutti_status tt_ledger_take(struct tt_ledger *ledger, struct tutti_run *run,
     return TUTTI_OK;
 }
 
+bool tt_ledger_skip(struct tt_ledger *ledger, struct tutti_run *run,
+                    const struct tt_range *range)
+{
+    struct tt_entry *old = tt_ledger_runs(ledger, 0);
+    if (old)
+        strike(ledger, old);
+    return old || take(run, range);
+}
+
 bool tt_ledger_done(struct tt_ledger *ledger, uint64_t worker, size_t begin,
                     size_t end)
 {
     struct tt_entry *entry = tt_ledger_runs(ledger, worker);
-    if (!entry || entry->range.begin != begin || entry->range.end != end)
+    if (!entry || entry->range.begin != begin || entry->range.end < end ||
+        end <= begin)
         return false;
-    strike(ledger, entry);
+    if (entry->range.end == end)
+        strike(ledger, entry);
+    else
+        entry->range.begin = end;
     return true;
 }
 
@@ -125,19 +157,34 @@ static void release(struct tt_entry *entry)
     entry->deadline = UINT64_MAX;
 }
 
+/* Puts a part of a lost entry in its place, to wait. */
+static void insert(struct tt_ledger *ledger, size_t at, struct tt_entry part,
+                   size_t begin, size_t end)
+{
+    if (begin == end)
+        return;
+    struct tt_entry *to = ledger->entries + at;
+    memmove(to + 1, to, (ledger->count - at) * sizeof *to);
+    ledger->count++;
+    *to = part;
+    to->range = (struct tt_range){begin, end};
+    release(to);
+}
+
 bool tt_ledger_lost(struct tt_ledger *ledger, uint64_t worker, unsigned retries,
-                    struct tt_entry *lost)
+                    const struct tt_range *guilty)
 {
     struct tt_entry *entry = tt_ledger_runs(ledger, worker);
     bool over = false;
     if (entry) {
-        over = entry->attempts++ >= retries;
-        if (over) {
-            *lost = *entry;
-            strike(ledger, entry);
-        } else {
-            release(entry);
-        }
+        struct tt_entry old = *entry, again = old;
+        size_t at = (size_t)(entry - ledger->entries);
+        over = again.attempts++ >= retries;
+        strike(ledger, entry);
+        insert(ledger, at, old, guilty->end, old.range.end);
+        if (!over)
+            insert(ledger, at, again, guilty->begin, guilty->end);
+        insert(ledger, at, old, old.range.begin, guilty->begin);
     }
     for (size_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].worker == worker)

@@ -13,7 +13,8 @@ struct tt_entry {
     unsigned attempts; /* workers lost while they ran it */
 };
 
-/* Zero-initialised is empty. Entries stand in the order of their claims. */
+/* Zero-initialised is empty. There is room for three times the entries, as a
+ * lost one may fall in three. Entries stand in the order of their claims. */
 struct tt_ledger {
     struct tt_entry *entries;
     size_t count, room;
@@ -37,8 +38,8 @@ TUTTI_MUST_CHECK tutti_status tt_ledger_take(struct tt_ledger *ledger,
                                              uint64_t worker,
                                              struct tt_entry **entry);
 
-/* Strikes out the oldest entry of `worker`, which must be [begin, end). False:
- * it holds no such range (a late result, a foreign one). */
+/* Strikes out [begin, end), which must be the oldest entry of `worker` or its
+ * beginning. False: it holds no such range (a late result, a foreign one). */
 bool tt_ledger_done(struct tt_ledger *ledger, uint64_t worker, size_t begin,
                     size_t end);
 
@@ -50,11 +51,16 @@ struct tt_entry *tt_ledger_runs(const struct tt_ledger *ledger,
 /* How many ranges `worker` holds; worker 0: how many wait. */
 size_t tt_ledger_held(const struct tt_ledger *ledger, uint64_t worker);
 
-/* `worker` is lost. What it had not begun waits for another. So does the range
- * that it ran, if it may be run again; else it is struck out and copied to
- * *lost, and the result is true. */
+/* `worker` is lost while it ran `guilty`, which is a part of its oldest entry.
+ * The rest of what it held waits for another. So does `guilty`, if it may be
+ * run again; else it is struck out, and the result is true. */
 bool tt_ledger_lost(struct tt_ledger *ledger, uint64_t worker, unsigned retries,
-                    struct tt_entry *lost);
+                    const struct tt_range *guilty);
+
+/* Gives up `range`, which tt_ledger_next() gave. False: it was taken meanwhile.
+ */
+bool tt_ledger_skip(struct tt_ledger *ledger, struct tutti_run *run,
+                    const struct tt_range *range);
 
 /* Strikes out all of `worker`; worker 0: all that wait. */
 void tt_ledger_drop(struct tt_ledger *ledger, uint64_t worker);

@@ -36,6 +36,11 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     atomic_init(&run->inside, 0);
     atomic_init(&run->joined, 1);
     atomic_init(&run->closed, 0);
+    atomic_init(&run->open, 0);
+    atomic_init(&run->news, 0);
+    run->base = 0;
+    run->unsettles = false;
+    run->endless = false;
 
     pthread_mutex_init(&run->guard, NULL);
     run->status = TUTTI_OK;
@@ -60,9 +65,38 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     atomic_init(&run->lane[0], &run->own);
 }
 
-void tt_run_fini(struct tutti_run *run)
+/* Its tasks have no end, and its opener is not the one who waits for it. */
+void tt_run_make_open(struct tutti_run *run)
 {
     tt_budget_inside--;
+    run->loop.n = SIZE_MAX;
+    run->outermost = false;
+    run->endless = true;
+    atomic_store(&run->open, 1);
+}
+
+bool tt_run_extend(struct tutti_run *run, size_t n)
+{
+    uint64_t old = atomic_load_explicit(&run->claim, memory_order_relaxed), new;
+    do {
+        uint32_t back = tt_claim_back_of(old);
+        if (n > TT_CLAIM_MAX - back)
+            return false;
+        new = tt_claim_word(tt_claim_front_of(old), back + (uint32_t)n);
+    } while (!atomic_compare_exchange_weak_explicit(
+        &run->claim, &old, new, memory_order_acq_rel, memory_order_relaxed));
+    return true;
+}
+
+void tt_run_tell_news(struct tutti_run *run)
+{
+    atomic_fetch_add_explicit(&run->news, 1, memory_order_release);
+    tt_futex_wake(&run->news, INT_MAX);
+}
+
+void tt_run_fini(struct tutti_run *run)
+{
+    tt_budget_inside -= !run->endless;
     for (unsigned i = 1; i < run->joined && i < run->lanes; i++)
         free(atomic_load_explicit(&run->lane[i], memory_order_acquire));
     pthread_mutex_destroy(&run->guard);
@@ -122,8 +156,8 @@ static size_t units_of(const struct tutti_run *run, size_t tasks)
 static void range_of(const struct tutti_run *run, struct tt_range *range,
                      uint32_t begin, uint32_t end)
 {
-    range->begin = tasks_of(run, begin);
-    range->end = tasks_of(run, end);
+    range->begin = run->base + tasks_of(run, begin);
+    range->end = run->base + tasks_of(run, end);
 }
 
 bool tt_run_claim_back(struct tutti_run *run, size_t tasks,
@@ -262,11 +296,14 @@ void tt_run_work(struct tutti_run *run, uint64_t invited)
     tt_run_count_out(run);
 }
 
+unsigned tt_run_inside(struct tutti_run *run)
+{
+    return atomic_load_explicit(&run->inside, memory_order_acquire) & ~SLEEPER;
+}
+
 bool tt_run_empty(struct tutti_run *run)
 {
-    return (atomic_load_explicit(&run->inside, memory_order_acquire) &
-            ~SLEEPER) == 0 ||
-           forked(run);
+    return tt_run_inside(run) == 0 || forked(run);
 }
 
 /* About 6 us of pauses and 50 us of yields, then sleep: measured, the best of

@@ -27,6 +27,7 @@ struct tutti_run {
     bool caller;     /* the caller claims ranges */
     unsigned forks;  /* tt_fork_count then */
     bool outermost;  /* its caller is not a worker of another run */
+    bool endless;    /* it began as an open loop */
     uint64_t began;  /* tt_clock() */
     uint64_t finish; /* deadline; UINT64_MAX: none */
 
@@ -34,8 +35,13 @@ struct tutti_run {
     _Alignas(64) tt_claim claim;
     _Alignas(64) _Atomic size_t done; /* tasks finished */
     _Atomic uint32_t inside;          /* workers invited or at work; a futex */
-    _Atomic uint32_t joined; /* lanes handed out, the caller's included */
-    _Atomic uint32_t closed; /* cancelled, out of time, or failed */
+    _Atomic uint32_t joined;     /* lanes handed out, the caller's included */
+    _Atomic uint32_t closed;     /* cancelled, out of time, or failed */
+    _Atomic uint32_t open;       /* an open loop that may get tasks */
+    _Atomic uint32_t news;       /* times it was settled; a futex */
+    struct tutti_run *unsettled; /* the next one; its place's */
+    bool unsettles;              /* it is in that list */
+    size_t base; /* tasks before the claim word's first; its claimer's */
 
     /* The failure that the run ends with: guarded by `guard`. */
     pthread_mutex_t guard;
@@ -83,6 +89,25 @@ struct tutti_run {
 /* Makes a run of `loop`, which the caller works on if `caller`. */
 void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
                  const tutti_options *options, unsigned lanes, bool caller);
+
+/* Makes it an open one, before anybody works on it. */
+void tt_run_make_open(struct tutti_run *run);
+
+/* Adds tasks at the end. False: the claim word is full. */
+bool tt_run_extend(struct tutti_run *run, size_t n);
+
+/* Workers invited or at work. */
+unsigned tt_run_inside(struct tutti_run *run);
+
+/* Whether tasks may still come. */
+static inline bool tt_run_open(struct tutti_run *run)
+{
+    return atomic_load_explicit(&run->open, memory_order_acquire) &&
+           !atomic_load_explicit(&run->closed, memory_order_acquire);
+}
+
+/* What was decoded or lost has been told. */
+void tt_run_tell_news(struct tutti_run *run);
 
 /* Frees the lanes. Nobody is inside. */
 void tt_run_fini(struct tutti_run *run);

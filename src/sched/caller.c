@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tutti/sys/message.h>
 #include <tutti/version.h>
 
 #include "core/clock.h"
 #include "core/fork.h"
+#include "core/futex.h"
 #include "core/settings.h"
 #include "loop/run.h"
 #include "place/places.h"
@@ -218,6 +220,94 @@ tutti_status tutti_run_begin(tutti_run **out, const tutti_loop *loop,
     return status;
 }
 
+static bool invite_missing(struct tutti_run *run)
+{
+    bool asked = false;
+    pthread_mutex_lock(&run->guard);
+    unsigned have = tt_run_inside(run);
+    if (have < run->width)
+        asked =
+            run->place->ops->invite(run->place->state, run, run->width - have);
+    pthread_mutex_unlock(&run->guard);
+    return asked;
+}
+
+static tutti_status check_open(const tutti_loop *loop,
+                               const tutti_options *options)
+{
+    if (!loop->message || !loop->message->lost || options->deadline > 0)
+        return tt_fail(TUTTI_EARG,
+                       "an open loop needs a message form that can lose "
+                       "tasks, and no deadline");
+    return check(loop, options);
+}
+
+tutti_status tutti_run_open(tutti_run **out, const tutti_loop *loop,
+                            const tutti_options *options)
+{
+    struct choice choice;
+    options = options ? options : &defaults;
+    if (!out || !loop)
+        return tt_fail(TUTTI_EARG, "tutti_run_open: out or loop is NULL");
+    tutti_status status = check_open(loop, options);
+    if (!status)
+        status = choose(&choice, loop, options);
+    if (!status && (choice.automatic || choice.place->ops->caller_works))
+        status = tt_fail(TUTTI_EPLACE,
+                         "an open loop runs in a place such as \"processes\" "
+                         "only");
+    struct tutti_run *run = status ? NULL : aligned_alloc(64, sizeof *run);
+    if (!status && !run)
+        status = tt_fail_memory("a loop");
+    if (status)
+        return status;
+    tt_run_init(run, loop, options, TT_RUN_LANES, false);
+    tt_run_make_open(run);
+    run->place = choice.place;
+    if (options->place)
+        tt_place_enter(options->place);
+    tt_board_measure(run);
+    invite_missing(run);
+    *out = run;
+    return TUTTI_OK;
+}
+
+tutti_status tutti_run_extend(tutti_run *run, size_t n, bool helped)
+{
+    if (!tt_run_open(run))
+        return tt_fail(TUTTI_EARG, "the loop takes no more tasks: it was "
+                                   "finished");
+    if (!tt_run_extend(run, n))
+        return tt_fail(TUTTI_EMEM, "too many tasks wait");
+    (void)helped;
+    if (!invite_missing(run))
+        run->place->ops->recall(run->place->state, run);
+    return TUTTI_OK;
+}
+
+void tutti_run_finish(tutti_run *run)
+{
+    atomic_store(&run->open, 0);
+    run->place->ops->recall(run->place->state, run);
+}
+
+uint32_t tutti_run_news(const tutti_run *run)
+{
+    return atomic_load_explicit(&run->news, memory_order_acquire);
+}
+
+void tutti_run_help(tutti_run *run, uint32_t seen, double seconds)
+{
+    uint64_t ns = seconds < 1e9 ? (uint64_t)(seconds * 1e9) : 1000000000u;
+    if (tutti_run_news(run) == seen)
+        tt_futex_wait(&run->news, seen, ns);
+}
+
+size_t tutti_run_workers(tutti_run *run, long *pids, size_t room)
+{
+    return run->place->ops->list(run->place->state, run, pids, room);
+}
+
 static void tell(struct tutti_run *run, uint64_t now, bool last)
 {
     if (!run->options.progress || (!last && now - run->told < PROGRESS_NS))
@@ -336,6 +426,8 @@ bool tutti_run_wait(tutti_run *run, double seconds)
  * was closed when all was done is none the worse. */
 static void check_all_done(struct tutti_run *run)
 {
+    if (run->endless)
+        return;
     size_t done = atomic_load(&run->done);
     if (run->failed == SIZE_MAX && done >= run->loop.n)
         run->status = TUTTI_OK;
@@ -382,21 +474,25 @@ static tutti_status end(struct tutti_run *run)
     tt_board_settle(run);
     check_all_done(run);
     uint64_t now = tt_clock();
-    tell(run, now, true);
-    tt_lane_turn(&run->own, TT_IDLE, now);
-    account(run, now);
+    if (!run->endless) {
+        tell(run, now, true);
+        tt_lane_turn(&run->own, TT_IDLE, now);
+        account(run, now);
+        unnest(run);
+    }
     tutti_status status = run->status;
     if (status)
         tt_detail_set(run->detail);
     if (run->options.place)
         tt_place_leave(run->options.place);
-    unnest(run);
     tt_run_fini(run);
     return status;
 }
 
 tutti_status tutti_run_end(tutti_run *run)
 {
+    if (run->endless)
+        tutti_run_finish(run);
     tutti_status status = end(run);
     free(run);
     return status;

@@ -107,13 +107,14 @@ static void test_lost(void **state)
 {
     struct tutti_run run;
     struct tt_ledger ledger = {0};
-    struct tt_entry lost = {0}, *entry;
+    struct tt_entry *entry;
+    struct tt_range first = {0, 2};
     (void)state;
     run_init(&run, 10, 1, false);
     claim(&ledger, &run, 2, 1)->deadline = 7;
     claim(&ledger, &run, 2, 1);
-    assert_false(tt_ledger_lost(&ledger, 9, 0, &lost)); /* held nothing */
-    assert_false(tt_ledger_lost(&ledger, 1, 1, &lost));
+    assert_false(tt_ledger_lost(&ledger, 9, 0, &first)); /* held nothing */
+    assert_false(tt_ledger_lost(&ledger, 1, 1, &first));
     assert_int_equal(tt_ledger_held(&ledger, 0), 2);
     entry = claim(&ledger, &run, 1, 2); /* whole, oldest first */
     expect(entry, 0, 2);
@@ -122,11 +123,61 @@ static void test_lost(void **state)
     entry = claim(&ledger, &run, 1, 2);
     expect(entry, 2, 4);
     assert_int_equal(entry->attempts, 0); /* was not begun */
-    assert_true(tt_ledger_lost(&ledger, 2, 1, &lost));
-    expect(&lost, 0, 2);
+    assert_true(tt_ledger_lost(&ledger, 2, 1, &first));
     assert_int_equal(tt_ledger_held(&ledger, 0), 1);
     expect(claim(&ledger, &run, 1, 3), 2, 4);
     expect(claim(&ledger, &run, 1, 3), 4, 5);
+    tt_ledger_fini(&ledger);
+    tt_run_fini(&run);
+}
+
+/* The one that ran is apart; the others need not have been begun. */
+static void test_lost_in_the_middle(void **state)
+{
+    struct tutti_run run;
+    struct tt_ledger ledger = {0};
+    struct tt_range guilty = {5, 6};
+    (void)state;
+    run_init(&run, 30, 1, false);
+    claim(&ledger, &run, 10, 1);
+    claim(&ledger, &run, 10, 1);
+    assert_true(tt_ledger_done(&ledger, 1, 0, 3));
+    assert_false(tt_ledger_done(&ledger, 1, 0, 10));
+    assert_false(tt_ledger_done(&ledger, 1, 3, 3));
+    assert_false(tt_ledger_lost(&ledger, 1, 1, &guilty));
+    expect(claim(&ledger, &run, 1, 2), 3, 5);
+    expect(claim(&ledger, &run, 1, 3), 5, 6);
+    assert_int_equal(tt_ledger_runs(&ledger, 3)->attempts, 1);
+    expect(claim(&ledger, &run, 1, 2), 6, 10);
+    expect(claim(&ledger, &run, 1, 2), 10, 20);
+    assert_true(tt_ledger_lost(&ledger, 3, 1, &guilty));
+    assert_int_equal(tt_ledger_held(&ledger, 0), 0);
+    tt_ledger_fini(&ledger);
+    tt_run_fini(&run);
+}
+
+/* An open loop gets more tasks than a claim word counts. */
+static void test_open(void **state)
+{
+    struct tutti_run run;
+    struct tt_ledger ledger = {0};
+    size_t next = 0, most = TT_CLAIM_MAX / 2;
+    (void)state;
+    run_init(&run, 0, 1, false);
+    tt_run_make_open(&run);
+    assert_true(tt_run_open(&run));
+    assert_null(claim(&ledger, &run, 1, 1));
+    for (int i = 0; i < 9; i++) {
+        assert_true(tt_run_extend(&run, most));
+        expect(claim(&ledger, &run, most - 7, 1), next, next + most - 7);
+        expect(claim(&ledger, &run, 99, 1), next + most - 7, next + most);
+        next += most;
+        tt_ledger_drop(&ledger, 1);
+    }
+    assert_true(tt_run_extend(&run, most));
+    assert_false(tt_run_extend(&run, TT_CLAIM_MAX));
+    tt_run_close(&run, TUTTI_ECANCEL, "");
+    assert_false(tt_run_open(&run));
     tt_ledger_fini(&ledger);
     tt_run_fini(&run);
 }
@@ -135,12 +186,12 @@ static void test_close(void **state)
 {
     struct tutti_run run;
     struct tt_ledger ledger = {0};
-    struct tt_entry lost;
+    struct tt_range first = {0, 2};
     (void)state;
     run_init(&run, 100, 1, false);
     for (int i = 0; i < 40; i++)
         claim(&ledger, &run, 2, 1 + (uint64_t)i % 2);
-    assert_false(tt_ledger_lost(&ledger, 1, 5, &lost));
+    assert_false(tt_ledger_lost(&ledger, 1, 5, &first));
     tt_ledger_close(&ledger, 41);
     assert_int_equal(tt_ledger_held(&ledger, 0), 11);
     assert_int_equal(tt_ledger_held(&ledger, 2), 20);
@@ -157,6 +208,8 @@ int main(void)
         cmocka_unit_test(test_taken_meanwhile),
         cmocka_unit_test(test_done),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_lost_in_the_middle),
+        cmocka_unit_test(test_open),
         cmocka_unit_test(test_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <tutti/loop.h>
 
@@ -95,14 +96,20 @@ TUTTI_MUST_CHECK tutti_status tutti_run_open(tutti_run **out,
 TUTTI_MUST_CHECK tutti_status tutti_run_extend(tutti_run *run, size_t n,
                                                bool helped);
 
+/** How often an open loop has settled (see tutti_message.settle), modulo 2^32.
+ *
+ * Threads: any.  Cost: a load.
+ */
+uint32_t tutti_run_news(const tutti_run *run);
+
 /** Does the place's own work for an open loop (sending, receiving) until
- * something was decoded or lost, or for `seconds`. Where another thread does
- * that work already, it only waits.
+ * tutti_run_news() is not `seen` any more, or for `seconds`. Where another
+ * thread does that work already, it only waits.
  *
  * Threads: any, several at once; not in a callback of the loop but settle.
  * Cost: spins for some 50 us, then sleeps.
  */
-void tutti_run_help(tutti_run *run, double seconds);
+void tutti_run_help(tutti_run *run, uint32_t seen, double seconds);
 
 /** Says that an open loop gets no more tasks: its workers leave when all are
  * done, and tutti_run_wait() can become true.
@@ -115,7 +122,8 @@ void tutti_run_finish(tutti_run *run);
  *
  * pids: [out] at most `room` of them; may be NULL when room is 0.
  * Returns: how many there are.
- * Threads: any.  Cost: a lock.
+ * Threads: any, but without a lock that the loop's callbacks take.
+ * Cost: a lock.
  */
 size_t tutti_run_workers(tutti_run *run, long *pids, size_t room);
 

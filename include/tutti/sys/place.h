@@ -83,8 +83,13 @@ typedef struct tutti_place_ops {
 
     /** Takes back the invitations of a run that nobody has taken up yet, and
      * makes those who hold ranges of it end early if the run was cancelled.
-     * Called by the run's owner. */
+     * Called by the run's owner; for an open loop by any thread, also when it
+     * got tasks. */
     void (*recall)(void *state, tutti_run *run);
+
+    /** The process ids of the run's workers, at most `room` of them; returns
+     * how many there are. NULL: no open loop runs here. */
+    size_t (*list)(void *state, tutti_run *run, long *pids, size_t room);
 } tutti_place_ops;
 
 #ifdef __cplusplus

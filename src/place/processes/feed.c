@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/budget.h"
 #include "core/clock.h"
 #include "core/thread.h"
 #include "place/processes/pool.h"
@@ -27,6 +28,7 @@ static struct tt_feed *make_feed(struct tt_feeder *f, tutti_run *run)
     feed->run = run;
     feed->message = run->loop.message;
     feed->loop = ++f->loops;
+    feed->deal = run->options.place && !run->caller;
     struct tt_feed **last = &f->feeds;
     while (*last)
         last = &(*last)->next; /* whose workers come first */
@@ -34,6 +36,17 @@ static struct tt_feed *make_feed(struct tt_feeder *f, tutti_run *run)
     if (feed->message->prepare)
         feed->message->prepare(run->loop.context);
     return feed;
+}
+
+/* What an open loop still has will not be run. */
+static void lose_rest(struct tt_feeder *f, struct tt_feed *feed)
+{
+    struct tt_range range;
+    const char *why = feed->status ? feed->why : "no worker was left";
+    while (tt_ledger_next(&feed->ledger, feed->run, TT_CLAIM_MAX, &range))
+        if (tt_ledger_skip(&feed->ledger, feed->run, &range))
+            tt_range_fail(f, feed, &range,
+                          feed->status ? feed->status : TUTTI_ELOST, why);
 }
 
 /* The last seat leaves. What only workers could still run is left over. */
@@ -44,6 +57,8 @@ static void end_feed(struct tt_feeder *f, struct tt_feed *feed)
         at = &(*at)->next;
     *at = feed->next;
     tutti_run *run = feed->run;
+    if (feed->message->lost && !run->caller)
+        lose_rest(f, feed);
     if (tt_ledger_held(&feed->ledger, 0) ||
         (!run->caller && tt_run_left(run) > 0))
         tt_run_close(run, feed->status ? feed->status : TUTTI_ELOST,
@@ -76,6 +91,8 @@ static void leave(struct tt_feeder *f, struct tt_seat *seat)
         free_process(f, seat->process);
     if (seat->lane)
         tt_lane_turn(seat->lane, TT_IDLE, now);
+    if (seat->busy)
+        tt_budget_give(1);
     while (*at != seat)
         at = &(*at)->next;
     *at = seat->next;
@@ -126,7 +143,8 @@ void tt_feed_break(struct tt_feed *feed, tutti_status status, const char *why)
 static bool has_work(struct tt_feed *feed)
 {
     return !feed->broken &&
-           (tt_ledger_held(&feed->ledger, 0) || tt_run_left(feed->run) > 0);
+           (tt_run_open(feed->run) || tt_ledger_held(&feed->ledger, 0) ||
+            tt_run_left(feed->run) > 0);
 }
 
 /* Sends the job, which is encoded once a run. False: it cannot be. */
@@ -155,12 +173,53 @@ static bool send_job(struct tt_feed *feed, struct tt_process *p)
     return !status;
 }
 
+/* Whether there are tasks to claim now. */
+static bool has_tasks(struct tt_feed *feed)
+{
+    return !feed->broken &&
+           (tt_ledger_held(&feed->ledger, 0) || tt_run_left(feed->run) > 0);
+}
+
+/* A seat of an open loop that has nothing to do gives up its process. */
+static void free_one(struct tt_feeder *f, const struct tt_feed *other)
+{
+    for (struct tt_feed *feed = f->feeds; feed; feed = feed->next) {
+        if (feed == other || !feed->run->endless || has_tasks(feed))
+            continue;
+        for (struct tt_seat *seat = feed->seats; seat; seat = seat->next) {
+            struct tt_process *p = seat->process;
+            if (!p || p->state != TT_PROCESS_WORKS || seat->busy)
+                continue;
+            free_process(f, p);
+            seat->process = NULL;
+            return;
+        }
+    }
+}
+
+/* Whether seats of other runs wait for a process, with tasks for it. */
+static bool others_wait(struct tt_feeder *f, const struct tt_feed *own)
+{
+    for (struct tt_feed *feed = f->feeds; feed; feed = feed->next)
+        for (struct tt_seat *seat = feed->seats; seat; seat = seat->next)
+            if (feed != own && !seat->process && has_tasks(feed))
+                return true;
+    return false;
+}
+
 /* Gives a seat to an idle process, or has one forked. */
 static void seek(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
     const char *const *command = feed->message->command;
+    bool tasks = has_tasks(feed);
+    if (!tasks && others_wait(f, feed))
+        return;
     struct tt_process *p = tt_staff_idle(f, command);
+    if (!p && tasks) {
+        free_one(f, feed);
+        p = tt_staff_idle(f, command);
+    }
     if (!p) {
         struct tt_zygote *z = tt_staff_zygote(f, command);
         if (z)
@@ -226,28 +285,73 @@ static bool cut_unwanted(struct tt_feeder *f, struct tt_seat *seat,
     return true;
 }
 
+/* The tasks that a lost process answers for: the one that it ran. Those before
+ * it have run too; a queue's tasks are not run twice unasked. */
+static struct tt_range guilty(struct tt_feed *feed, struct tt_process *p,
+                              const struct tt_entry *entry)
+{
+    tutti_run *run = feed->run;
+    struct tt_range range = entry->range;
+    size_t at = tt_process_at(p);
+    if (at < range.begin || at >= range.end)
+        at = range.begin;
+    at -= at % run->unit;
+    if (!run->endless || run->options.retries)
+        range.begin = at > range.begin ? at : range.begin;
+    if (range.end - at > run->unit)
+        range.end = at + run->unit;
+    return range;
+}
+
 static void cut_overdue(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
     struct tt_process *p = seat->process;
-    struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number), lost;
+    struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number);
     if (!entry || entry->deadline > f->now) {
         if (entry && entry->deadline != UINT64_MAX)
             tt_feeder_due(f, entry->deadline);
         return;
     }
     tutti_run *run = feed->run;
+    struct tt_range late = guilty(feed, p, entry);
     char why[TT_DETAIL_SIZE];
     cut_off(f, seat);
     tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
-    if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &lost))
+    if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &late))
         return;
     snprintf(why, sizeof why,
              "task %zu took longer than the %g s it may take; worker %u (pid "
              "%ld), which ran it, was killed",
-             lost.range.begin, run->options.task_timeout, seat->lane->worker,
+             late.begin, run->options.task_timeout, seat->lane->worker,
              (long)p->pid);
-    tt_run_fail(run, lost.range.begin, TUTTI_ETIME, why);
+    tt_range_fail(f, feed, &late, TUTTI_ETIME, why);
+}
+
+/* A process that has run its share of ranges makes room for a fresh one. */
+static bool retire(struct tt_feeder *f, struct tt_seat *seat)
+{
+    struct tt_process *p = seat->process;
+    if (!tt_range_worn_out(seat))
+        return false;
+    seat->process = NULL;
+    p->seat = NULL;
+    tt_staff_dismiss(f, p);
+    tt_feeder_due(f, 0);
+    return true;
+}
+
+/* A process that holds nothing gets tasks, or waits where some may come; else
+ * its seat leaves. */
+static void serve(struct tt_feeder *f, struct tt_seat *seat)
+{
+    struct tt_feed *feed = seat->feed;
+    if (tt_range_send(f, seat) || retire(f, seat))
+        return;
+    bool stays =
+        tt_run_open(feed->run) || (seat->dealt && !tt_range_dealt(feed));
+    if (!stays || !has_work(feed))
+        leave(f, seat);
 }
 
 static void tend_seat(struct tt_feeder *f, struct tt_seat *seat, size_t below)
@@ -257,6 +361,11 @@ static void tend_seat(struct tt_feeder *f, struct tt_seat *seat, size_t below)
         if (cut_unwanted(f, seat, below))
             return;
         cut_overdue(f, seat);
+    }
+    if (joined && seat->process &&
+        !tt_ledger_runs(&seat->feed->ledger, seat->process->number)) {
+        serve(f, seat);
+        return;
     }
     if (!seat->process || seat->process->state == TT_PROCESS_PREPARES) {
         if (!has_work(seat->feed))
@@ -288,7 +397,9 @@ static void join(struct tt_feeder *f, struct tt_seat *seat)
     tt_staff_turn(f, seat->process, TT_PROCESS_WORKS);
     if (seat->lane)
         tt_lane_turn(seat->lane, TT_COPY, tt_clock());
-    if (!seat->lane || !tt_range_send(f, seat))
+    if (seat->lane)
+        serve(f, seat);
+    else
         leave(f, seat);
 }
 
@@ -314,9 +425,9 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
     struct tt_seat *seat = p->seat;
     bool prepares = p->state == TT_PROCESS_PREPARES;
     if (frame->kind == TT_FRAME_DONE && seat && seat->lane) {
-        tutti_status status = tt_range_done(seat, frame, data);
-        if (!status && p->state == TT_PROCESS_WORKS && !tt_range_send(f, seat))
-            leave(f, seat);
+        tutti_status status = tt_range_done(f, seat, frame, data);
+        if (!status && p->state == TT_PROCESS_WORKS)
+            serve(f, seat);
         return status;
     }
     if (p->state >= TT_PROCESS_LOST)
@@ -332,14 +443,6 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
     else
         tt_staff_turn(f, p, TT_PROCESS_IDLE);
     return TUTTI_OK;
-}
-
-static void say_tasks(char *out, size_t size, const struct tt_range *range)
-{
-    if (range->end - range->begin == 1)
-        snprintf(out, size, "task %zu", range->begin);
-    else
-        snprintf(out, size, "tasks %zu..%zu", range->begin, range->end - 1);
 }
 
 /* A worker died that had no range: it prepared, or all its results are here.
@@ -361,24 +464,26 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
     struct tt_seat *seat = p->seat;
     struct tt_feed *feed = seat->feed;
     tutti_run *run = feed->run;
-    struct tt_entry lost;
-    char tasks[64], why[TT_DETAIL_SIZE];
+    struct tt_entry *entry;
+    char why[TT_DETAIL_SIZE];
     seat->process = NULL;
     p->seat = NULL;
     tt_feeder_due(f, 0);
     if (seat->lane)
         tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
-    if (p->loop != feed->loop || !tt_ledger_runs(&feed->ledger, p->number)) {
+    entry = tt_ledger_runs(&feed->ledger, p->number);
+    if (p->loop != feed->loop || !entry) {
         crashed(feed, p, cause);
         return;
     }
+    struct tt_range lost = guilty(feed, p, entry);
     if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &lost))
         return;
-    say_tasks(tasks, sizeof tasks, &lost.range);
-    snprintf(why, sizeof why, "worker %u (pid %ld) %s while it ran %s",
-             seat->lane->worker, (long)p->pid, cause, tasks);
-    tt_run_fail(run, lost.range.begin, TUTTI_ELOST, why);
-    tt_run_close(run, TUTTI_ELOST, why);
+    snprintf(why, sizeof why, "worker %u (pid %ld) %s while it ran task %zu",
+             seat->lane->worker, (long)p->pid, cause, lost.end - 1);
+    tt_range_fail(f, feed, &lost, TUTTI_ELOST, why);
+    if (!feed->message->lost)
+        tt_run_close(run, TUTTI_ELOST, why);
 }
 
 void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,

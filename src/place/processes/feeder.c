@@ -108,18 +108,64 @@ static void handle_events(struct tt_feeder *f)
             tt_staff_listen(f, z);
 }
 
+static tutti_run *take_unsettled(struct tt_feeder *f)
+{
+    pthread_mutex_lock(&f->drive);
+    tutti_run *run = f->unsettled;
+    if (run) {
+        f->unsettled = run->unsettled;
+        run->unsettles = false;
+    }
+    pthread_mutex_unlock(&f->drive);
+    return run;
+}
+
+/* Lets faces settle what was decoded or lost; they may take their time. */
+static void settle(struct tt_feeder *f)
+{
+    tutti_run *run;
+    while ((run = take_unsettled(f))) {
+        run->loop.message->settle(run->loop.context);
+        tt_run_tell_news(run);
+        tt_run_count_out(run);
+    }
+}
+
+size_t tt_feeder_list(struct tt_feeder *f, const tutti_run *run, long *pids,
+                      size_t room)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&f->drive);
+    for (struct tt_process *p = f->processes; p; p = p->next) {
+        if (!p->seat || p->seat->feed->run != run || p->pid <= 0)
+            continue;
+        if (count < room)
+            pids[count] = p->pid;
+        count++;
+    }
+    pthread_mutex_unlock(&f->drive);
+    return count;
+}
+
 static void *feeder_main(void *arg)
 {
     struct tt_feeder *f = arg;
     tt_thread_prompt();
     f->now = tt_clock();
     while (take_orders(f)) {
+        pthread_mutex_lock(&f->drive);
         f->next = UINT64_MAX;
         tt_staff_tend(f);
         tt_feed_tend(f);
         tt_staff_fork(f);
-        if (wait_events(f, list_polls(f)))
+        size_t polls = list_polls(f);
+        pthread_mutex_unlock(&f->drive);
+        if (wait_events(f, polls)) {
+            pthread_mutex_lock(&f->drive);
             handle_events(f);
+            pthread_mutex_unlock(&f->drive);
+        }
+        settle(f);
     }
     tt_staff_end(f);
     free(f->polls);
@@ -132,6 +178,7 @@ struct tt_feeder *tt_feeder_start(struct tt_pool *pool)
     if (!f)
         return NULL;
     f->pool = pool;
+    pthread_mutex_init(&f->drive, NULL);
     f->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (f->bell < 0 || !tt_feeder_room(f))
         goto free_feeder;

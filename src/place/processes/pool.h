@@ -78,6 +78,7 @@ struct tt_process {
     pid_t pid;       /* 0: unknown */
     uint64_t since;  /* when the state began */
     uint64_t loop;   /* whose job it got last */
+    unsigned ranges; /* it has run */
     struct tt_seat *seat;
     bool prepared; /* for that seat: it can be given ranges */
     bool reported; /* `status` is what waitpid() gave */
@@ -94,6 +95,8 @@ struct tt_seat {
     struct tt_lane *lane;       /* NULL: not joined */
     uint64_t invited;
     uint64_t sitting; /* number of the process's stay here */
+    bool dealt;       /* it got a range */
+    bool busy;        /* counted in the budget of the process tree */
     uint64_t encoded; /* ns of encoding since the lane's last range */
 };
 
@@ -112,6 +115,7 @@ struct tt_feed {
     uint64_t longest;      /* ns of the longest of the recent ranges */
     uint64_t grace;        /* when unwanted ranges are cut off; 0: none are */
     unsigned crashes;      /* workers that died without a range */
+    bool deal;             /* a range each before anybody gets a second */
     bool broken;           /* it cannot travel: nothing is claimed any more */
     tutti_status status;   /* why work may be left over */
     char why[TT_DETAIL_SIZE];
@@ -123,10 +127,11 @@ struct tt_feeder {
     int bell;                /* eventfd: orders, or the end */
     struct tt_order *orders; /* pool->guard */
     bool stop;               /* pool->guard */
-    /* The feeder thread's own. */
+    pthread_mutex_t drive;   /* guards what follows */
     struct tt_zygote *zygotes;
     struct tt_process *processes;
     struct tt_feed *feeds;
+    tutti_run *unsettled;    /* runs to be settled; counted in by this */
     uint64_t numbers, loops; /* given out so far */
     uint64_t now;            /* when this round began */
     uint64_t next;           /* when to look again at the latest */
@@ -141,9 +146,18 @@ static inline void tt_feeder_due(struct tt_feeder *f, uint64_t at)
         f->next = at;
 }
 
+/* The task that a process runs, as it says. */
+static inline uint64_t tt_process_at(const struct tt_process *p)
+{
+    (void)p;
+    return 0;
+}
+
 /* feeder.c */
 struct tt_feeder *tt_feeder_start(struct tt_pool *pool);
 void tt_feeder_ring(struct tt_feeder *f);
+size_t tt_feeder_list(struct tt_feeder *f, const tutti_run *run, long *pids,
+                      size_t room);
 /* Makes room to poll one descriptor more. False: no memory. */
 bool tt_feeder_room(struct tt_feeder *f);
 
@@ -175,6 +189,8 @@ void tt_staff_fork(struct tt_feeder *f);
 /* A zygote's control socket, a process's channel has something to read. */
 void tt_staff_listen(struct tt_feeder *f, struct tt_zygote *z);
 void tt_staff_receive(struct tt_feeder *f, struct tt_process *p);
+/* Lets an idle process go: it sees its channel end. */
+void tt_staff_dismiss(struct tt_feeder *f, struct tt_process *p);
 /* Kills a process that nobody waits for. */
 void tt_staff_kill(struct tt_feeder *f, struct tt_process *p);
 void tt_staff_turn(struct tt_feeder *f, struct tt_process *p,

@@ -124,6 +124,16 @@ static void recall(void *state, tutti_run *run)
         tt_feeder_ring(feeder);
 }
 
+static size_t list(void *state, tutti_run *run, long *pids, size_t room)
+{
+    struct tt_pool *pool = state;
+    after_fork(pool);
+    pthread_mutex_lock(&pool->guard);
+    struct tt_feeder *feeder = pool->feeder;
+    pthread_mutex_unlock(&pool->guard);
+    return feeder ? tt_feeder_list(feeder, run, pids, room) : 0;
+}
+
 const tutti_place_ops tt_place_processes = {
     .version = TUTTI_PLACE_VERSION,
     .name = "processes",
@@ -135,4 +145,5 @@ const tutti_place_ops tt_place_processes = {
     .cost = cost,
     .invite = invite,
     .recall = recall,
+    .list = list,
 };

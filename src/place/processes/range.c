@@ -1,7 +1,9 @@
 #include "place/processes/range.h"
 
+#include <math.h>
 #include <stdio.h>
 
+#include "core/budget.h"
 #include "core/clock.h"
 
 /* A range of 10 ms makes 50 us of feeding 0.5 %, and a second one that waits
@@ -14,6 +16,17 @@
 #define TRIP_NS 600e3
 #define TAIL 3
 
+/* A queue's tasks differ; few wait behind a long one in its range. */
+#define QUEUE_MOST 8
+
+bool tt_range_dealt(const struct tt_feed *feed)
+{
+    struct tt_seat *seat = feed->deal ? feed->seats : NULL;
+    while (seat && seat->dealt)
+        seat = seat->next;
+    return !seat;
+}
+
 static double workers_of(struct tt_feed *feed)
 {
     return atomic_load_explicit(&feed->run->joined, memory_order_relaxed);
@@ -23,7 +36,8 @@ static size_t tasks_of(struct tt_feed *feed)
 {
     double tasks = GROWTH * (double)feed->range;
     double each = feed->grain.per_task;
-    if (each == 0 || feed->run->options.task_timeout > 0)
+    if (each == 0 || feed->run->options.task_timeout > 0 ||
+        feed->message->ranges_most)
         return 1;
     if (tasks * each > TARGET_NS)
         tasks = TARGET_NS / each;
@@ -38,6 +52,8 @@ static size_t tasks_of(struct tt_feed *feed)
         tail = left / 2;
     if (tasks > tail)
         tasks = tail;
+    if (feed->run->endless)
+        tasks = fmin(tasks, fmin(QUEUE_MOST, left / workers_of(feed)));
     return tasks > 1 ? (size_t)tasks : 1;
 }
 
@@ -48,7 +64,9 @@ static size_t depth_of(struct tt_feed *feed)
     double left = (double)tt_run_left(feed->run) * each;
     bool plenty = left > 2 * TARGET_NS * workers_of(feed);
     bool even = (double)feed->longest < 4 * TARGET_NS;
-    return plenty && even && feed->run->options.task_timeout <= 0 ? 2 : 1;
+    bool alone = feed->run->options.task_timeout > 0 ||
+                 feed->message->ranges_most || !tt_range_dealt(feed);
+    return plenty && even && !alone ? 2 : 1;
 }
 
 static void learn_bytes(struct tt_feed *feed, size_t bytes, size_t tasks)
@@ -58,10 +76,38 @@ static void learn_bytes(struct tt_feed *feed, size_t bytes, size_t tasks)
         feed->bytes = each;
 }
 
+/* Has the face settle what was decoded or lost, once no lock is held; until
+ * then the run stays. */
+static void note_news(struct tt_feeder *f, tutti_run *run)
+{
+    if (run->unsettles || !run->loop.message->settle)
+        return;
+    tt_run_count_in(run, 1);
+    run->unsettles = true;
+    run->unsettled = f->unsettled;
+    f->unsettled = run;
+}
+
+void tt_range_fail(struct tt_feeder *f, struct tt_feed *feed,
+                   const struct tt_range *range, tutti_status status,
+                   const char *why)
+{
+    tutti_run *run = feed->run;
+    if (!feed->message->lost) {
+        tt_run_fail(run, range->begin, status, why);
+        return;
+    }
+    feed->message->lost(run->loop.context, range->begin, range->end, status,
+                        why);
+    atomic_fetch_add_explicit(&run->done, range->end - range->begin,
+                              memory_order_relaxed);
+    note_news(f, run);
+}
+
 /* Items that cannot be sent, or not so many at once, are left to a caller that
  * runs tasks; else the first of them fails, found by smaller ranges. */
-static void not_encoded(struct tt_feed *feed, const struct tt_range *range,
-                        tutti_status status)
+static void not_encoded(struct tt_feeder *f, struct tt_feed *feed,
+                        const struct tt_range *range, tutti_status status)
 {
     tutti_run *run = feed->run;
     char why[TT_DETAIL_SIZE + 40];
@@ -76,8 +122,11 @@ static void not_encoded(struct tt_feed *feed, const struct tt_range *range,
         feed->range = 0;
         return;
     }
-    tt_run_fail(run, range->begin, status, why);
-    tt_ledger_close(&feed->ledger, range->begin);
+    if (feed->message->lost && !tt_ledger_skip(&feed->ledger, run, range))
+        return;
+    tt_range_fail(f, feed, range, status, why);
+    if (!feed->message->lost)
+        tt_ledger_close(&feed->ledger, range->begin);
 }
 
 /* Puts `range` into `out` as a frame. */
@@ -114,9 +163,15 @@ static bool little_left(struct tt_feed *feed)
     return each * workers_of(feed) * (double)tt_run_left(run) < TRIP_NS;
 }
 
+bool tt_range_worn_out(const struct tt_seat *seat)
+{
+    unsigned most = seat->feed->message->ranges_most;
+    return most && seat->process->ranges >= most;
+}
+
 /* Encodes before it claims, so that a task that cannot travel stays where the
  * caller finds it. False: nothing was sent and there is no use to try again. */
-static bool send_one(struct tt_seat *seat)
+static bool send_one(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
     struct tt_process *p = seat->process;
@@ -125,12 +180,13 @@ static bool send_one(struct tt_seat *seat)
     tutti_bytes *out = &p->stream.out;
     size_t mark = out->size;
     if (feed->broken || little_left(feed) ||
+        (seat->dealt && !tt_range_dealt(feed)) || tt_range_worn_out(seat) ||
         !tt_ledger_next(&feed->ledger, feed->run, tasks_of(feed), &range))
         return false;
     uint64_t from = tt_clock();
     tutti_status status = encode(seat, &range, out);
     if (status)
-        not_encoded(feed, &range, status);
+        not_encoded(f, feed, &range, status);
     else if (tt_ledger_take(&feed->ledger, feed->run, &range, p->number,
                             &entry))
         tt_feed_break(feed, TUTTI_EMEM, tutti_detail());
@@ -142,10 +198,25 @@ static bool send_one(struct tt_seat *seat)
     }
     learn_bytes(feed, out->size - mark, range.end - range.begin);
     feed->range = range.end - range.begin;
+    seat->dealt = true;
+    seat->process->ranges++;
     double limit = feed->run->options.task_timeout;
     if (limit > 0 && limit < 1e9)
         entry->deadline = now + (uint64_t)(limit * 1e9);
     return true;
+}
+
+/* The workers of an open loop count in the budget while they have tasks; those
+ * of others, the scheduler has counted. */
+static void count_busy(struct tt_seat *seat, bool busy)
+{
+    if (!seat->feed->run->endless || seat->busy == busy)
+        return;
+    seat->busy = busy;
+    if (busy)
+        tt_budget_add(1);
+    else
+        tt_budget_give(1);
 }
 
 bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
@@ -153,12 +224,13 @@ bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
     struct tt_feed *feed = seat->feed;
     struct tt_process *p = seat->process;
     while (tt_ledger_held(&feed->ledger, p->number) < depth_of(feed) &&
-           send_one(seat))
+           send_one(f, seat))
         ;
     tt_stream_send(&p->stream, false);
     struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number);
     if (entry && entry->deadline != UINT64_MAX)
         tt_feeder_due(f, entry->deadline);
+    count_busy(seat, entry != NULL);
     return entry != NULL;
 }
 
@@ -179,8 +251,8 @@ static void account(struct tt_seat *seat, uint64_t *from, uint64_t *to)
     tt_lane_turn(lane, TT_COPY, *to);
 }
 
-tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
-                           const void *data)
+tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
+                           const struct tt_frame *frame, const void *data)
 {
     struct tt_feed *feed = seat->feed;
     tutti_run *run = feed->run;
@@ -198,8 +270,9 @@ tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
     tutti_status status = feed->message->decode_range(
         run->loop.context, range.begin, range.end, &parcel, &failed);
     seat->encoded += tt_clock() - start;
+    note_news(f, run);
     if (status)
-        tt_run_fail(run, range.begin, status, tutti_detail());
+        tt_range_fail(f, feed, &range, status, tutti_detail());
     else if (failed >= range.begin && failed < range.end)
         tt_run_task_failed(run, failed);
     if (status || (failed >= range.begin && failed < range.end))

@@ -4,13 +4,25 @@
 
 #include "place/processes/pool.h"
 
+/* The tasks of `range` will have no result: the face is told, or the run fails
+ * at the first. */
+void tt_range_fail(struct tt_feeder *f, struct tt_feed *feed,
+                   const struct tt_range *range, tutti_status status,
+                   const char *why);
+
+/* Whether every seat had a range, where that matters. */
+bool tt_range_dealt(const struct tt_feed *feed);
+
+/* Whether the process of a seat has run as many ranges as it may. */
+bool tt_range_worn_out(const struct tt_seat *seat);
+
 /* Sends what the process of a seat should have. False: it holds nothing and
  * there is nothing, so the seat leaves. */
 bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat);
 
 /* Results came. TUTTI_ESYS: not of the range that the process runs. */
-tutti_status tt_range_done(struct tt_seat *seat, const struct tt_frame *frame,
-                           const void *data);
+tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
+                           const struct tt_frame *frame, const void *data);
 
 /* feed.c: the run's function or items cannot travel: nothing more is claimed
  * here. */

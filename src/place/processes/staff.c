@@ -259,8 +259,7 @@ static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
     free(z);
 }
 
-/* Lets an idle process go: it sees its channel end. */
-static void dismiss(struct tt_feeder *f, struct tt_process *p)
+void tt_staff_dismiss(struct tt_feeder *f, struct tt_process *p)
 {
     tt_stream_fini(&p->stream);
     tt_staff_turn(f, p, TT_PROCESS_DYING);
@@ -284,7 +283,7 @@ static void tend_process(struct tt_feeder *f, struct tt_process *p)
     case TT_PROCESS_IDLE:
     case TT_PROCESS_PREPARES:
         if (!p->seat && passed(f, p->since, atomic_load(&tt_pool_idle_ns)))
-            dismiss(f, p);
+            tt_staff_dismiss(f, p);
         break;
     case TT_PROCESS_LOST:
         if (passed(f, p->since, REPORT_NS))
@@ -353,7 +352,7 @@ static tutti_status fork_wanted(struct tt_feeder *f, struct tt_zygote *z)
         if (count_processes(f, &idle, z) >= f->pool->workers) {
             if (!idle)
                 return TUTTI_OK;
-            dismiss(f, idle);
+            tt_staff_dismiss(f, idle);
         }
         tutti_status status = start_process(f, z);
         if (status)
