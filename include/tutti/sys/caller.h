@@ -81,6 +81,7 @@ TUTTI_MUST_CHECK tutti_status tutti_run_end(tutti_run *run);
  * Errors: TUTTI_EARG, TUTTI_EPLACE, TUTTI_EMEM.
  * Ownership: the caller's.
  * Threads: any; so are tutti_run_extend(), _help(), _finish(), _cancel().
+ * Cost: starts the place's workers, some milliseconds that nobody waits for.
  */
 TUTTI_MUST_CHECK tutti_status tutti_run_open(tutti_run **out,
                                              const tutti_loop *loop,
@@ -96,8 +97,9 @@ TUTTI_MUST_CHECK tutti_status tutti_run_open(tutti_run **out,
 TUTTI_MUST_CHECK tutti_status tutti_run_extend(tutti_run *run, size_t n,
                                                bool helped);
 
-/** How often an open loop has settled (see tutti_message.settle), modulo 2^32.
+/** Tells whether an open loop has settled since (see tutti_message.settle).
  *
+ * Returns: a number that changes each time it does.
  * Threads: any.  Cost: a load.
  */
 uint32_t tutti_run_news(const tutti_run *run);

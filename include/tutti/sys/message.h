@@ -22,24 +22,41 @@ typedef struct tutti_block tutti_block;
 /** Makes a block of `size` bytes, all there (no room is an error here, not a
  * signal later), of any content.
  *
- * out:  [out] written only on success; give it back by tutti_block_drop().
+ * out:  [out] written only on success.
  * Errors: TUTTI_EMEM, TUTTI_ESYS.
+ * Ownership: the caller's, until tutti_block_drop().
  * Threads: any.  Cost: microseconds when memory of a dropped block is used
  *       again, else 0.5 us a KiB.
  */
 TUTTI_MUST_CHECK tutti_status tutti_block_alloc(tutti_block **out, size_t size);
 
-/** The first byte of a block, aligned to 64; in the process that received it,
- * writes are its own. */
+/** The memory of a block.
+ *
+ * Returns: its first byte, aligned to 64; in the process that received the
+ *       block, writes are its own.
+ * Ownership: the block's.  Threads: any.  Cost: a load.
+ */
 void *tutti_block_data(const tutti_block *block);
 
-/** The bytes of a block. */
+/** The size of a block.
+ *
+ * Returns: bytes.  Threads: any.  Cost: a load.
+ */
 size_t tutti_block_size(const tutti_block *block);
 
-/** Counts one more user of a block; returns it. */
+/** Counts one more user of a block.
+ *
+ * Returns: the block.
+ * Ownership: the new user's, until tutti_block_drop().
+ * Threads: any.  Cost: an atomic operation.
+ */
 tutti_block *tutti_block_keep(tutti_block *block);
 
-/** Counts one user less; the last one frees it.  block: NULL is allowed. */
+/** Counts one user less; the last one frees it.
+ *
+ * block: NULL is allowed.
+ * Threads: any.  Cost: an atomic operation; the last one's, microseconds.
+ */
 void tutti_block_drop(tutti_block *block);
 
 /** Growing bytes, and blocks beside them. Zero-initialised is empty. */
@@ -197,6 +214,8 @@ void tutti_worker_at(size_t index);
  * tutti_message.say); gone to this process's own standard output or error when
  * it has no loop.
  *
+ * voice: whose it is.
+ * text, size: whole lines, any bytes.
  * Threads: any.  Cost: a copy.
  */
 void tutti_worker_say(tutti_voice voice, const char *text, size_t size);
