@@ -3,7 +3,7 @@ export PATH := /usr/bin:/bin:$(PATH)
 prefix ?= /usr/local
 MESON_FLAGS ?=
 
-.PHONY: all build demo test check bench install format clean
+.PHONY: all build demo test chaos check bench install format clean
 
 all:
 	@tools/setup.sh build
@@ -22,6 +22,10 @@ test:
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory build
 	@tools/test.sh
+
+chaos:
+	@tools/setup.sh test
+	@.venv/bin/python tests/chaos/chaos.py --runs 10000
 
 check:
 	@tools/setup.sh test
