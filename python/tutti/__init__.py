@@ -13,28 +13,36 @@ from . import _tutti
 from ._tutti import task
 from ._tutti import version as __version__
 
+# What is seldom used comes with its module.
+_late = {
+    "Error": "_fault",
+    "Executor": "_executor",
+    "Future": "_future",
+    "InitializerError": "_fault",
+    "TaskTimeoutError": "_fault",
+    "UnpicklableError": "_fault",
+    "WorkerLostError": "_fault",
+    "submit": "_executor",
+}
+
 __all__ = [
-    "Error",
-    "TaskTimeoutError",
-    "UnpicklableError",
-    "WorkerLostError",
     "cpu_count",
     "explain",
     "map",
     "task",
     "timeline",
     "trace",
+    *_late,
 ]
-
-_errors = {"Error", "TaskTimeoutError", "UnpicklableError", "WorkerLostError"}
 
 
 def __getattr__(name):
-    if name not in _errors:
+    if name not in _late:
         raise AttributeError("module 'tutti' has no attribute %r" % name)
-    from . import _fault
+    from importlib import import_module
 
-    return getattr(_fault, name)
+    value = getattr(import_module("tutti." + _late[name]), name)
+    return globals().setdefault(name, value)
 
 
 def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,

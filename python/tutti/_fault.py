@@ -60,8 +60,21 @@ def _unpicklable():
     return UnpicklableError
 
 
+def _initializer():
+    from concurrent.futures.process import BrokenProcessPool
+
+    class InitializerError(Error, BrokenProcessPool):
+        """The initializer of a Pool or an Executor raised."""
+
+    return InitializerError
+
+
 # Their bases are slow to import and seldom needed.
-_made_late = {"WorkerLostError": _lost, "UnpicklableError": _unpicklable}
+_made_late = {
+    "InitializerError": _initializer,
+    "UnpicklableError": _unpicklable,
+    "WorkerLostError": _lost,
+}
 
 
 def __getattr__(name):

@@ -1,0 +1,127 @@
+"""The outcome of a task, to come."""
+
+import _thread
+import threading
+from concurrent import futures
+from concurrent.futures import _base
+
+from . import _fault
+
+PENDING = _base.PENDING
+FINISHED = _base.FINISHED
+CANCELLED = (_base.CANCELLED, _base.CANCELLED_AND_NOTIFIED)
+FINAL = (FINISHED, *CANCELLED)
+
+# Made when somebody first wants to be told of a future's end; most are only
+# asked for their results. From then on the condition guards the state, as in
+# the base class; before, _guard does.
+_LATE = frozenset(["_condition", "_waiters", "_done_callbacks"])
+_guard = _thread.allocate_lock()
+
+
+class Future(futures.Future):
+    """The outcome, to come, of a task of an Executor or of tutti.submit(): a
+    concurrent.futures.Future that can also be awaited.
+
+    >>> future = tutti.submit(pow, 2, 5)
+    >>> future.result()
+    32
+    """
+
+    _state = PENDING
+    _result = _exception = None
+
+    def __init__(self, crew, ledger):
+        self._crew = crew
+        self._ledger = ledger
+
+    def __getattr__(self, name):
+        if name not in _LATE:
+            raise AttributeError(
+                "%r object has no attribute %r" % (type(self).__name__, name)
+            )
+        with _guard:
+            parts = self.__dict__
+            if "_condition" not in parts:
+                parts["_waiters"] = []
+                parts["_done_callbacks"] = []
+                parts["_condition"] = threading.Condition()
+            return parts[name]
+
+    def deliver(self, ok, value):
+        """The crew's: this is the outcome of the task."""
+        self._ledger.forget(self)
+        if not ok and isinstance(value, _fault.InitializerError):
+            self._ledger.broken = value
+        with _guard:
+            if "_condition" not in self.__dict__:
+                if ok:
+                    self._result = value
+                else:
+                    self._exception = value
+                self._state = FINISHED
+                return
+        if ok:
+            self.set_result(value)
+        else:
+            self.set_exception(value)
+
+    def done(self):
+        return self._state in FINAL
+
+    def cancelled(self):
+        return self._state in CANCELLED
+
+    def running(self):
+        return self._state == PENDING and self._crew.running(self)
+
+    def cancel(self):
+        with self._condition:
+            if self._state in FINAL:
+                return self._state in CANCELLED
+            if not self._crew.cancel(self):
+                return False
+            self._ledger.forget(self)
+            self._state = _base.CANCELLED_AND_NOTIFIED
+            for waiter in self._waiters:
+                waiter.add_cancelled(self)
+            self._condition.notify_all()
+        self._invoke_callbacks()
+        return True
+
+    def result(self, timeout=None):
+        if self._state not in FINAL:
+            self._await(timeout)
+        try:
+            if self._exception is not None:
+                raise self._exception
+            if self._state in CANCELLED:
+                raise futures.CancelledError()
+            return self._result
+        finally:
+            self = None  # whom the exception's traceback would keep
+
+    def exception(self, timeout=None):
+        if self._state not in FINAL:
+            self._await(timeout)
+        if self._state in CANCELLED:
+            raise futures.CancelledError()
+        return self._exception
+
+    def _await(self, timeout):
+        if not self._crew.wait(self.done, timeout):
+            raise futures.TimeoutError()
+
+    def __await__(self):
+        import asyncio
+
+        return asyncio.wrap_future(self).__await__()
+
+
+class Ledger:
+    """What futures tell their executor, which they must not keep alive."""
+
+    def __init__(self):
+        self.tasks = set()  # without an outcome
+        self.forget = self.tasks.discard
+        self.broken = None  # the exception of its initializer
