@@ -67,6 +67,7 @@ struct tt_py_map {
     struct tt_py_state *state;
     PyObject *f;
     PyObject *columns; /* tuple of sequences, one for each argument of f */
+    size_t base;       /* tasks before the first of this window */
     bool star;         /* an item is a tuple of arguments */
     bool keep;         /* exceptions are results */
     bool hurried;      /* the interpreter's lock changes hands sooner */
@@ -150,11 +151,27 @@ void tt_py_mailbox_look(struct tt_py_mailbox *box);
 /* The caller goes to wait without the lock, or is back. */
 void tt_py_mailbox_leave(struct tt_py_mailbox *box, bool away);
 
+/* pack.c */
+extern PyType_Spec tt_py_packed_spec;
+/* The items of a range have been used: their bytes may go. */
+void tt_py_packed_close(PyObject *columns);
+
+/* block.c: bytes and buffers as tutti._wire makes and takes them. */
+/* Appends a bytes-like object, or a tuple of them, and last perhaps a list of
+ * buffers. An exception where it does not return TUTTI_OK. */
+tutti_status tt_py_put(PyObject *made, tutti_bytes *out);
+/* The blocks of a parcel: a tuple of writable buffers, each its own. */
+PyObject *tt_py_blocks(const tutti_parcel *parcel);
+/* A memoryview of its bytes, which must be released before the parcel goes. */
+PyObject *tt_py_view(const tutti_parcel *parcel);
+
 /* Methods of the module. */
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_loading(PyObject *module, PyObject *flag);
 PyObject *tt_py_serve(PyObject *module, PyObject *args);
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *tt_py_pack(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *tt_py_unpack(PyObject *module, PyObject *buffer);
 PyObject *tt_py_explain(PyObject *module, PyObject *unused);
 PyObject *tt_py_timeline(PyObject *module, PyObject *columns);
 PyObject *tt_py_trace(PyObject *module, PyObject *path);

@@ -53,44 +53,57 @@ static void take_raised(struct request *r, struct tt_py_failure *known,
         tutti_run_cancel(r->map->run);
 }
 
-/* Takes the failure (index, exception) that a function of tutti._wire gave
- * instead of bytes or results. */
-static int take_pair(struct request *r, PyObject *pair,
-                     struct tt_py_failure *known, size_t *index)
+/* Stores the results of the tasks from `begin` on. */
+static int keep_part(struct tt_py_map *map, size_t begin, PyObject *list)
 {
-    PyObject *error;
+    PyObject *key = PyLong_FromSize_t(begin);
+    int bad = key ? PyDict_SetItem(map->parts, key, list) : -1;
+    Py_XDECREF(key);
+    return bad;
+}
+
+/* Takes the failure that a function of tutti._wire gave instead of bytes or
+ * results: (index, exception), and perhaps the results before it. */
+static int take_failure(struct request *r, PyObject *tuple,
+                        struct tt_py_failure *known, size_t *index)
+{
+    PyObject *error, *done = NULL;
     Py_ssize_t at;
-    if (!PyTuple_Check(pair) || !PyArg_ParseTuple(pair, "nO", &at, &error))
+    if (!PyTuple_Check(tuple) ||
+        !PyArg_ParseTuple(tuple, "nO|O", &at, &error, &done))
         return -1;
     snprintf(r->line, sizeof r->line, "task %zd raised %s", at,
              Py_TYPE(error)->tp_name);
     PyErr_SetRaisedException(Py_NewRef(error));
     tt_py_failure_take(known, at);
-    *index = (size_t)at;
-    return 0;
+    *index = (size_t)at - r->map->base;
+    return done ? keep_part(r->map, r->begin, done) : 0;
 }
 
-/* Appends the buffer `object`, whose reference it takes. NULL is an exception,
- * a pair that of a task: what cannot travel. */
-static tutti_status emit(struct request *r, PyObject *object)
+static bool is_failure(PyObject *object)
+{
+    return PyTuple_Check(object) && PyTuple_GET_SIZE(object) > 0 &&
+           PyLong_Check(PyTuple_GET_ITEM(object, 0));
+}
+
+/* Appends `made`, whose reference it takes. NULL is an exception, a failure
+ * that of a task: what cannot travel. */
+static tutti_status emit(struct request *r, PyObject *made)
 {
     tutti_status status = TUTTI_EPLACE;
     struct tt_py_failure *refusal = &r->map->refusal;
     size_t index;
-    Py_buffer view;
-    if (object && PyTuple_Check(object) &&
-        take_pair(r, object, refusal, &index) == 0)
+    if (made && is_failure(made) && take_failure(r, made, refusal, &index) == 0)
         goto drop;
-    if (!object || PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) < 0) {
+    if (made)
+        status = tt_py_put(made, r->out);
+    if (status) {
         snprintf(r->line, sizeof r->line,
                  "the items cannot be sent to another process");
         take_raised(r, refusal, TT_PY_NO_TASK);
-        goto drop;
     }
-    status = tutti_bytes_append(r->out, view.buf, (size_t)view.len);
-    PyBuffer_Release(&view);
 drop:
-    Py_XDECREF(object);
+    Py_XDECREF(made);
     return status;
 }
 
@@ -144,9 +157,10 @@ static void do_encode_job(void *arg)
         if (!r->map->hurried)
             call_quietly(r->map, "hurry");
         r->map->hurried = true;
-        r->status = tutti_bytes_append(r->out, PyBytes_AS_STRING(r->map->job),
-                                       (size_t)PyBytes_GET_SIZE(r->map->job));
-        return;
+        r->status = tt_py_put(r->map->job, r->out);
+        if (!r->status)
+            return;
+        take_raised(r, &r->map->refusal, TT_PY_NO_TASK);
     }
     snprintf(r->line, sizeof r->line,
              "the function cannot be sent to another process");
@@ -158,29 +172,13 @@ static tutti_status encode_job(void *context, tutti_bytes *out)
     return ask((struct request){.map = context, .out = out}, do_encode_job);
 }
 
-/* Slices [begin, end) of the columns. */
-static PyObject *slices(PyObject *columns, size_t begin, size_t end)
-{
-    Py_ssize_t n = PyTuple_GET_SIZE(columns);
-    PyObject *cut = PyTuple_New(n);
-    for (Py_ssize_t i = 0; cut && i < n; i++) {
-        PyObject *slice = PySequence_GetSlice(
-            PyTuple_GET_ITEM(columns, i), (Py_ssize_t)begin, (Py_ssize_t)end);
-        if (slice)
-            PyTuple_SET_ITEM(cut, i, slice);
-        else
-            Py_CLEAR(cut);
-    }
-    return cut;
-}
-
 static void do_encode_range(void *arg)
 {
     struct request *r = arg;
     double from = tt_py_cost_clock();
-    PyObject *cut = slices(r->map->columns, r->begin, r->end);
     PyObject *args =
-        cut ? Py_BuildValue("(Nn)", cut, (Py_ssize_t)r->begin) : NULL;
+        Py_BuildValue("(Onnn)", r->map->columns, (Py_ssize_t)r->begin,
+                      (Py_ssize_t)r->end, (Py_ssize_t)r->map->base);
     r->status = emit(r, call_wire(r->map, "dump_range", args));
     Py_XDECREF(args);
     r->map->spent.encode += tt_py_cost_clock() - from;
@@ -197,32 +195,27 @@ static tutti_status encode_range(void *context, size_t begin, size_t end,
         do_encode_range);
 }
 
-/* Stores what tutti._wire.load_results made of a range: a list, or a pair. */
+/* Stores what tutti._wire.load_results made of a range. */
 static int store(struct request *r, PyObject *loaded)
 {
-    if (!PyList_CheckExact(loaded) ||
-        PyList_GET_SIZE(loaded) != (Py_ssize_t)(r->end - r->begin))
-        return take_pair(r, loaded, &r->map->failure, r->failed);
-    PyObject *key = PyLong_FromSize_t(r->begin);
-    int bad = key ? PyDict_SetItem(r->map->parts, key, loaded) : -1;
-    Py_XDECREF(key);
-    return bad;
+    if (PyList_CheckExact(loaded) &&
+        PyList_GET_SIZE(loaded) == (Py_ssize_t)(r->end - r->begin))
+        return keep_part(r->map, r->begin, loaded);
+    return take_failure(r, loaded, &r->map->failure, r->failed);
 }
 
 static void do_decode_range(void *arg)
 {
     struct request *r = arg;
     double from = tt_py_cost_clock();
-    PyObject *view =
-        PyMemoryView_FromMemory((char *)(uintptr_t)r->parcel->data,
-                                (Py_ssize_t)r->parcel->size, PyBUF_READ);
-    PyObject *args =
-        view ? Py_BuildValue("(Nn)", view, (Py_ssize_t)r->begin) : NULL;
+    size_t index = r->map->base + r->begin;
+    PyObject *args = Py_BuildValue("(NNn)", tt_py_view(r->parcel),
+                                   tt_py_blocks(r->parcel), (Py_ssize_t)index);
     PyObject *loaded = call_wire(r->map, "load_results", args);
     if (!loaded || store(r, loaded) < 0) {
-        take_raised(r, &r->map->failure, (Py_ssize_t)r->begin);
+        take_raised(r, &r->map->failure, (Py_ssize_t)index);
         snprintf(r->line, sizeof r->line,
-                 "the results of task %zu and behind cannot be read", r->begin);
+                 "the results of task %zu and behind cannot be read", index);
         *r->failed = r->begin;
     }
     Py_XDECREF(loaded);

@@ -34,6 +34,15 @@ static int add_task(PyObject *module, struct tt_py_state *state)
     return bad;
 }
 
+static int add_packed(PyObject *module)
+{
+    PyObject *type = PyType_FromSpec(&tt_py_packed_spec);
+    int bad = type ? PyModule_AddObject(module, "Packed", type) : -1;
+    if (bad)
+        Py_XDECREF(type);
+    return bad;
+}
+
 static int set_command(PyObject *loops)
 {
     PyObject *list = PyObject_CallMethod(loops, "command", NULL);
@@ -66,7 +75,8 @@ static int module_exec(PyObject *module)
     if (!state->items || !state->task || !state->loops)
         return -1;
     state->imports = find_imports();
-    if (add_task(module, state) < 0 || set_command(state->loops) < 0)
+    if (add_task(module, state) < 0 || add_packed(module) < 0 ||
+        set_command(state->loops) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", tutti_version());
 }
@@ -102,6 +112,8 @@ static int module_clear(PyObject *module)
 static PyMethodDef methods[] = {
     {"map", FAST(tt_py_map), METH_FASTCALL, NULL},
     {"range", FAST(tt_py_range), METH_FASTCALL, NULL},
+    {"pack", FAST(tt_py_pack), METH_FASTCALL, NULL},
+    {"unpack", tt_py_unpack, METH_O, NULL},
     {"loading", tt_py_loading, METH_O, NULL},
     {"serve", tt_py_serve, METH_VARARGS, NULL},
     {"explain", tt_py_explain, METH_NOARGS, NULL},

@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 /* tutti._tutti.range(f, columns, star, caught, begin, n, worker): the results,
- * or the index and the exception of the first task that failed. */
+ * or the index and the exception of the first task that failed, and the results
+ * before it. */
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct tt_py_state *state = PyModule_GetState(module);
@@ -17,8 +18,10 @@ PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (PyErr_Occurred())
         return NULL;
     struct tt_py_items *items = tt_py_items_new(state, args[1]);
-    if (!items)
+    if (!items) {
+        tt_py_packed_close(args[1]);
         return NULL;
+    }
     items->left = count;
     items->end = begin + count;
     items->worker = (unsigned)worker;
@@ -27,9 +30,11 @@ PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
     size_t index = tt_py_items_index(items);
     bool broken = items->broken;
     Py_DECREF(items);
+    tt_py_packed_close(args[1]);
     if (results || broken)
         return results;
-    return Py_BuildValue("(nN)", (Py_ssize_t)index, PyErr_GetRaisedException());
+    return Py_BuildValue("(nN[])", (Py_ssize_t)index,
+                         PyErr_GetRaisedException());
 }
 
 /* tutti._tutti.loading(flag): a worker unpickles. A module that maps when it is
@@ -47,9 +52,9 @@ static int take_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
                     tutti_bytes *error)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *result = PyObject_CallMethod(
-        arg, "job", "Ky#", (unsigned long long)loop, (const char *)parcel->data,
-        (Py_ssize_t)parcel->size);
+    PyObject *result =
+        PyObject_CallMethod(arg, "job", "KNN", (unsigned long long)loop,
+                            tt_py_view(parcel), tt_py_blocks(parcel));
     Py_ssize_t length = 0;
     const char *line = NULL;
     if (result && result != Py_None)
@@ -75,20 +80,14 @@ static void forget(void *arg, uint64_t loop)
     PyGILState_Release(gil);
 }
 
-/* Appends the buffer `result`. Takes its reference. */
-static int append(PyObject *result, tutti_bytes *out)
+/* Ends the use of a parcel's bytes. */
+static void release(PyObject *view)
 {
-    Py_buffer view;
-    int status = -1;
-    if (result && PyObject_GetBuffer(result, &view, PyBUF_SIMPLE) == 0) {
-        if (tutti_bytes_append(out, view.buf, (size_t)view.len) == TUTTI_OK)
-            status = 0;
-        PyBuffer_Release(&view);
-    }
-    if (PyErr_Occurred())
+    PyObject *done = PyObject_CallMethod(view, "release", NULL);
+    if (!done)
         PyErr_Print();
-    Py_XDECREF(result);
-    return status;
+    Py_XDECREF(done);
+    Py_DECREF(view);
 }
 
 static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
@@ -97,14 +96,17 @@ static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
 {
     (void)ran;
     PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *view = PyMemoryView_FromMemory(
-        (char *)(uintptr_t)parcel->data, (Py_ssize_t)parcel->size, PyBUF_READ);
-    PyObject *result = NULL;
+    PyObject *view = tt_py_view(parcel), *result = NULL;
     if (view)
         result = PyObject_CallMethod(
-            arg, "range", "KnnIN", (unsigned long long)loop, (Py_ssize_t)begin,
-            (Py_ssize_t)(end - begin), worker, view);
-    int status = append(result, out);
+            arg, "range", "KnnION", (unsigned long long)loop, (Py_ssize_t)begin,
+            (Py_ssize_t)(end - begin), worker, view, tt_py_blocks(parcel));
+    int status = result && tt_py_put(result, out) == TUTTI_OK ? 0 : -1;
+    Py_XDECREF(result);
+    if (PyErr_Occurred())
+        PyErr_Print();
+    if (view)
+        release(view);
     PyGILState_Release(gil);
     return status;
 }

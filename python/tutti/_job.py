@@ -6,15 +6,15 @@ import os
 import sys
 
 from ._fault import cut
-from ._wire import PROTOCOL, dumps, refuse
+from ._wire import PROTOCOL, dump, refuse
 
 
 def dump_job(f, star, keep):
-    """What a worker needs before its first range."""
+    """What a worker needs before its first range: bytes and buffers."""
     try:
-        function = dumps(f)
+        function, buffers = dump(f)
     except Exception as error:
         what = "the function %s cannot be sent to another process" % cut(f)
         raise refuse(what, error)
     state = (os.getcwd(), sys.path, bool(star), bool(keep), function)
-    return pickle.dumps(state, PROTOCOL)
+    return pickle.dumps(state, PROTOCOL), buffers

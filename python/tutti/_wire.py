@@ -10,6 +10,9 @@ from . import _tutti
 from ._fault import RemoteTraceback, UnpicklableError, annotate, cut, describe
 
 PROTOCOL = 5
+PICKLED = 0x80  # the first byte of a pickle; others: see _tutti.pack()
+FEW = 8  # items that are not worth packing
+LARGE = 1 << 62  # bytes of a buffer that travels beside the pickle
 SOON = 0.0002
 
 _maps = 0  # that have processes, in all threads; guarded by _guard
@@ -17,17 +20,40 @@ _usual = None
 _guard = _thread.allocate_lock()
 
 
-def dumps(value):
-    """The bytes of a value. Any exception of its own methods passes."""
+def dumps(value, aside=None):
+    """The bytes of a value. Any exception of its own methods passes.
+
+    aside: called with every PickleBuffer; true: it goes with the bytes.
+    """
     try:
-        data = pickle.dumps(value, PROTOCOL)
+        data = pickle.dumps(value, PROTOCOL, buffer_callback=aside)
         if b"__main__" not in data:
             return data
     except (pickle.PicklingError, AttributeError, TypeError):
         pass
     import cloudpickle
 
-    return cloudpickle.dumps(value, PROTOCOL)
+    return cloudpickle.dumps(value, PROTOCOL, buffer_callback=aside)
+
+
+def dump(value):
+    """The bytes of a value, and a list of its large buffers, which are not in
+    them: for load()."""
+    buffers = []
+
+    def aside(buffer):
+        raw = buffer.raw()
+        if raw.nbytes < LARGE:
+            return True
+        buffers.append(raw)
+
+    data = dumps(value, aside)
+    return data, buffers
+
+
+def load(data, buffers=()):
+    """The value again. Memory of `buffers` becomes the value's own."""
+    return pickle.loads(data, buffers=buffers)
 
 
 def refuse(what, error):
@@ -73,26 +99,70 @@ def calm():
             sys.setswitchinterval(_usual)
 
 
-def dump_range(columns, begin):
-    """Items by column; or (index, exception) of the first that cannot go."""
+def _pack(columns, begin, end):
+    """Items [begin, end) of each column as packed bytes; None: not so."""
+    if end - begin < FEW:
+        return [None] * len(columns)
+    return [
+        _tutti.pack(column, begin, end)
+        if type(column) in (list, tuple)
+        else None
+        for column in columns
+    ]
+
+
+def _dump_columns(columns, begin, end):
+    """Parts of the bytes of items, and their buffers."""
+    packed = _pack(columns, begin, end)
+    if len(columns) == 1 and packed[0]:
+        return packed, []
+    rest = tuple(
+        None if part else column[begin:end]
+        for part, column in zip(packed, columns)
+    )
+    data, buffers = dump(rest)
+    if not any(packed):
+        return [data], buffers
+    return _join(packed) + [data], buffers
+
+
+def _join(packed):
+    """Some packed columns, their sizes before them, for load_range()."""
+    sizes = [len(packed)] + [len(part) if part else 0 for part in packed]
+    parts = [b"c\0\0\0\0\0\0\0"] + [n.to_bytes(8, "little") for n in sizes]
+    for part in packed:
+        if part:
+            parts += part, bytes(-len(part) % 8)
+    return parts
+
+
+def dump_range(columns, begin, end, base):
+    """Items [begin, end) by column, tasks being counted from `base`: parts of
+    bytes, and a list of buffers; or (index, exception) of the first that cannot
+    go."""
     try:
-        return dumps(columns)
+        parts, buffers = _dump_columns(columns, begin, end)
+        return (base.to_bytes(8, "little"), *parts, buffers)
     except Exception as error:
-        items = list(zip(*columns))
+        items = list(zip(*(column[begin:end] for column in columns)))
         at, cause = first_bad(items, dumps) or (0, error)
         arguments = items[at] if len(columns) > 1 else items[at][0]
+        index = base + begin + at
         what = "argument %s of task %d cannot be sent to another process"
-        return begin + at, refuse(what % (cut(arguments), begin + at), cause)
+        return index, refuse(what % (cut(arguments), index), cause)
 
 
-def load_results(view, begin):
-    """The results of a range: a list; or (index, exception)."""
+def load_results(view, blocks, begin):
+    """The results of a range: a list; or (index, exception) and a list of those
+    before it."""
     with view:
         try:
-            return pickle.loads(view)
+            if view[0] != PICKLED:
+                return _tutti.unpack(view)
+            return load(view, blocks)
         except Exception as error:
             what = "the results of task %d and behind cannot be read back"
-            return begin, refuse(what % begin, error)
+            return begin, refuse(what % begin, error), []
 
 
 # In a worker.
@@ -152,11 +222,52 @@ def caught(error, arguments):
     return sendable(index, error, (index, describe(arguments)))
 
 
-def dump_results(results, begin):
+def base_of(view):
+    """What the tasks of a range are counted from."""
+    return _number(view, 0)
+
+
+def _number(view, i):
+    return int.from_bytes(view[8 * i:8 * i + 8], "little")
+
+
+def load_range(view, blocks):
+    """The columns of a range: sequences, or iterators that must be used up
+    before the view is released."""
+    body = view[8:]
+    if body[0] == PICKLED:
+        return load(body, blocks)
+    if body[0] != ord("c"):
+        return (_tutti.Packed(body),)
+    count = _number(body, 1)
+    at = 8 * (2 + count)
+    columns = []
+    for i in range(count):
+        size = _number(body, 2 + i)
+        columns.append(_tutti.Packed(body[at:at + size]) if size else None)
+        at += size + -size % 8
+    rest = load(body[at:], blocks)
+    return tuple(
+        column if other is None else other
+        for column, other in zip(columns, rest)
+    )
+
+
+def dump_failure(index, error, done):
+    """The same for what failed: its exception, and the results before it."""
     try:
-        return dumps(results)
+        return dump((index, error, done))
+    except Exception:
+        return dump((index, error, []))
+
+
+def dump_results(results, begin):
+    """Parts of bytes, and a list of buffers."""
+    try:
+        packed = len(results) >= FEW and _tutti.pack(results, 0, len(results))
+        return packed or dump(results)
     except Exception as error:
         at, cause = first_bad(results, dumps) or (0, error)
         what = "the result %s of task %d cannot be sent back"
         refusal = refuse(what % (cut(results[at]), begin + at), cause)
-        return dumps((begin + at, refusal))
+        return dump_failure(begin + at, refusal, results[:at])

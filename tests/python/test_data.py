@@ -1,0 +1,108 @@
+"""Items, results and what they are made of come back as they were."""
+
+import math
+import struct
+
+import pytest
+
+import tutti
+from tutti import _tutti
+
+
+def same(x):
+    return x
+
+
+def pair(x, y):
+    return x, y
+
+
+def bits(x):
+    return struct.pack("d", x)
+
+
+NAN = struct.unpack("d", struct.pack("Q", 0x7FF8DEADBEEF0001))[0]
+LISTS = {
+    "ints": [0, -1, 1, 256, 257, 2**30, -(2**31), 2**62, 2**63 - 1, -(2**63)],
+    "ints too long": list(range(20)) + [2**63],
+    "ints and bools": list(range(20)) + [True],
+    "bools": [True, False] * 10,
+    "nones": [None] * 20,
+    "singles": [None, True, False] * 7,
+    "singles and ints": [None, True, False, 0, 1] * 5,
+    "floats": [0.0, -0.0, 1.5, math.inf, -math.inf, 5e-324, 1e308, 0.1, 2.0],
+    "floats and ints": [0.5, 1] * 10,
+    "texts": ["a", "b"] * 10,
+}
+PACKED = {"ints", "bools", "nones", "singles", "floats"}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("n", [1, 7, 8, 100])
+def test_values_and_types(name, n, on):
+    items = (LISTS[name] * 100)[-n:]
+    back = tutti.map(same, items, on=on)
+    assert back == items
+    assert list(map(type, back)) == list(map(type, items))
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_two_columns(name, on):
+    items = LISTS[name] * 3
+    for other in (items[::-1], range(len(items)), ["x"] * len(items)):
+        back = tutti.map(pair, items, other, on=on)
+        assert back == list(zip(items, other))
+        assert [type(x) for x, _ in back] == list(map(type, items))
+
+
+def test_every_bit_of_a_float():
+    items = [NAN, -NAN, -0.0, 0.0] * 10
+    back = tutti.map(same, items, on="processes")
+    assert list(map(bits, back)) == list(map(bits, items))
+
+
+class Whole(int):
+    pass
+
+
+class Real(float):
+    pass
+
+
+def test_subclasses_stay_what_they_are():
+    for items in ([Whole(3)] * 20, [Real(3)] * 20, [1] * 19 + [Whole(1)]):
+        back = tutti.map(same, items, on="processes")
+        assert list(map(type, back)) == list(map(type, items))
+
+
+def test_pack_takes_one_kind_only():
+    for name, items in LISTS.items():
+        packed = _tutti.pack(items, 0, len(items))
+        assert (packed is not None) == (name in PACKED)
+        if packed is not None:
+            assert _tutti.unpack(packed) == items
+            assert list(_tutti.Packed(packed)) == items
+
+
+def test_pack_takes_slices():
+    items = list(range(100))
+    assert _tutti.unpack(_tutti.pack(items, 10, 20)) == items[10:20]
+    assert _tutti.pack(items, 5, 5) is None
+    assert _tutti.pack(items, 5, 101) is None
+    assert _tutti.pack(items, -1, 5) is None
+    with pytest.raises(TypeError):
+        _tutti.pack({1}, 0, 1)
+
+
+@pytest.mark.parametrize("data", [b"", b"i", b"x" * 16, b"i" + bytes(8)])
+def test_unpack_refuses_other_bytes(data):
+    with pytest.raises(ValueError):
+        _tutti.unpack(data)
+    with pytest.raises(ValueError):
+        _tutti.Packed(data)
+
+
+def test_identity_within_an_item_is_kept():
+    a = ["shared"]
+    for one, two in tutti.map(same, [(a, a)] * 20, on="processes"):
+        assert one is two
