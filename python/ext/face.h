@@ -20,8 +20,8 @@ struct tt_py_cost {
 
 #define TT_PY_COSTS 64
 
-/* A module's own: all are strong references, wire, job and fault NULL until
- * used. */
+/* A module's own: all are strong references; wire, job, fault and stream NULL
+ * until used. */
 struct tt_py_state {
     PyTypeObject *items; /* the iterator that a loop draws its items from */
     PyTypeObject *task;
@@ -29,6 +29,7 @@ struct tt_py_state {
     PyObject *wire;    /* tutti._wire: bytes of items, results */
     PyObject *job;     /* tutti._job: bytes of functions and their state */
     PyObject *fault;   /* tutti._fault: exceptions */
+    PyObject *stream;  /* tutti._stream: what tasks print */
     PyObject *imports; /* dict, not empty while a thread imports; or NULL */
     bool loading;      /* a worker that imports modules; see worker.c */
     struct tt_py_cost costs[TT_PY_COSTS];
@@ -125,6 +126,12 @@ void tt_py_message_end(struct tt_py_map *map);
  * the process's life. */
 int tt_py_message_command(PyObject *list);
 
+/* say.c */
+/* What a worker says goes to sys.stdout or sys.stderr, or is a warning. With
+ * the interpreter's lock. False: an exception (an interrupt). */
+bool tt_py_say(struct tt_py_state *state, tutti_voice voice, const char *text,
+               size_t size);
+
 /* fault.c */
 PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status);
 PyObject *tt_py_raise_failure(struct tt_py_map *map,
@@ -168,6 +175,7 @@ PyObject *tt_py_view(const tutti_parcel *parcel);
 /* Methods of the module. */
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_loading(PyObject *module, PyObject *flag);
+PyObject *tt_py_tell(PyObject *module, PyObject *args);
 PyObject *tt_py_serve(PyObject *module, PyObject *args);
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_pack(PyObject *module, PyObject *const *args, Py_ssize_t n);
@@ -177,9 +185,10 @@ PyObject *tt_py_timeline(PyObject *module, PyObject *columns);
 PyObject *tt_py_trace(PyObject *module, PyObject *path);
 PyObject *tt_py_cpu_count(PyObject *module, PyObject *unused);
 
-/* module.c: tutti._wire, _job, _fault on first use; borrowed. */
+/* module.c: tutti._wire, _job, _fault, _stream on first use; borrowed. */
 PyObject *tt_py_job(struct tt_py_state *state);
 PyObject *tt_py_wire(struct tt_py_state *state);
 PyObject *tt_py_fault(struct tt_py_state *state);
+PyObject *tt_py_stream(struct tt_py_state *state);
 
 #endif

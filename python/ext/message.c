@@ -236,6 +236,29 @@ static tutti_status decode_range(void *context, size_t begin, size_t end,
                do_decode_range);
 }
 
+/* What a worker says, on its way to the caller's streams. */
+struct saying {
+    struct tt_py_map *map;
+    tutti_voice voice;
+    const char *text;
+    size_t size;
+};
+
+static void do_say(void *arg)
+{
+    struct saying *s = arg;
+    struct request r = {.map = s->map};
+    if (!tt_py_say(s->map->state, s->voice, s->text, s->size))
+        take_raised(&r, &s->map->failure, TT_PY_NO_TASK);
+}
+
+static void say(void *context, tutti_voice voice, const char *text, size_t size)
+{
+    struct tt_py_map *map = context;
+    struct saying s = {map, voice, text, size};
+    tt_py_mailbox_do(&map->box, do_say, &s);
+}
+
 static const char **command;
 
 int tt_py_message_command(PyObject *list)
@@ -264,6 +287,7 @@ void tt_py_message_init(struct tt_py_map *map)
                                    .encode_job = encode_job,
                                    .encode_range = encode_range,
                                    .decode_range = decode_range,
+                                   .say = say,
                                    .prepare = prepare};
     map->loop.message = &map->message;
     tt_py_cost_get(map);

@@ -23,6 +23,11 @@ PyObject *tt_py_fault(struct tt_py_state *state)
     return first_use(&state->fault, "tutti._fault");
 }
 
+PyObject *tt_py_stream(struct tt_py_state *state)
+{
+    return first_use(&state->stream, "tutti._stream");
+}
+
 static int add_task(PyObject *module, struct tt_py_state *state)
 {
     PyObject *task = PyObject_CallNoArgs((PyObject *)state->task);
@@ -90,6 +95,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->wire);
     Py_VISIT(state->job);
     Py_VISIT(state->fault);
+    Py_VISIT(state->stream);
     Py_VISIT(state->imports);
     return 0;
 }
@@ -103,6 +109,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->wire);
     Py_CLEAR(state->job);
     Py_CLEAR(state->fault);
+    Py_CLEAR(state->stream);
     Py_CLEAR(state->imports);
     return 0;
 }
@@ -115,6 +122,7 @@ static PyMethodDef methods[] = {
     {"pack", FAST(tt_py_pack), METH_FASTCALL, NULL},
     {"unpack", tt_py_unpack, METH_O, NULL},
     {"loading", tt_py_loading, METH_O, NULL},
+    {"say", tt_py_tell, METH_VARARGS, NULL},
     {"serve", tt_py_serve, METH_VARARGS, NULL},
     {"explain", tt_py_explain, METH_NOARGS, NULL},
     {"timeline", tt_py_timeline, METH_O, NULL},

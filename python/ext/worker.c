@@ -2,6 +2,9 @@
  * by tutti._worker.Worker. */
 #include "face.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* tutti._tutti.range(f, columns, star, caught, begin, n, worker): the results,
@@ -101,6 +104,7 @@ static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
         result = PyObject_CallMethod(
             arg, "range", "KnnION", (unsigned long long)loop, (Py_ssize_t)begin,
             (Py_ssize_t)(end - begin), worker, view, tt_py_blocks(parcel));
+    fflush(stdout); /* what C code has printed */
     int status = result && tt_py_put(result, out) == TUTTI_OK ? 0 : -1;
     Py_XDECREF(result);
     if (PyErr_Occurred())
@@ -111,10 +115,40 @@ static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
     return status;
 }
 
+/* tutti._tutti.say(voice, data): a worker's task has printed. */
+PyObject *tt_py_tell(PyObject *module, PyObject *args)
+{
+    int voice;
+    Py_buffer data;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "iy*", &voice, &data))
+        return NULL;
+    PyThreadState *thread = PyEval_SaveThread();
+    tutti_worker_say((tutti_voice)voice, data.buf, (size_t)data.len);
+    PyEval_RestoreThread(thread);
+    PyBuffer_Release(&data);
+    Py_RETURN_NONE;
+}
+
+/* C's random streams differ in every worker. */
+static void seed_streams(void)
+{
+    unsigned seed[2];
+    if (getrandom(seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+        seed[0] = seed[1] = (unsigned)getpid();
+    srandom(seed[0]); /* glibc's rand() too */
+    srand48((long)seed[1]);
+}
+
 static void serve_worker(int channel, PyObject *worker)
 {
     tutti_worker table = {
         .arg = worker, .job = take_job, .forget = forget, .range = run_range};
+    seed_streams();
+    PyObject *begun = PyObject_CallMethod(worker, "begin", NULL);
+    if (!begun)
+        PyErr_Print();
+    Py_XDECREF(begun);
     PyThreadState *thread = PyEval_SaveThread();
     int status = tutti_worker_serve(channel, &table);
     PyEval_RestoreThread(thread);

@@ -1,10 +1,11 @@
 """What a worker process does; called by the extension."""
 
 import _pickle as pickle
-import os
 import sys
 
 from . import _tutti
+from ._state import State
+from ._stream import Streams
 from ._wire import (
     Caught,
     base_of,
@@ -20,15 +21,6 @@ from ._wire import (
 )
 
 
-def flush():
-    """Lets out what tasks have printed, if the streams still take it."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
-
-
 def _arrived(load, view, blocks):
     """What has come from the caller. That may import modules."""
     _tutti.loading(True)
@@ -38,19 +30,40 @@ def _arrived(load, view, blocks):
         _tutti.loading(False)
 
 
+def _reseed():
+    """NumPy's global generator came with the fork; `random` helps itself."""
+    generator = sys.modules.get("numpy.random")
+    if generator is not None:
+        generator.seed()
+
+
 class Worker:
     """A worker process."""
 
+    def __init__(self):
+        self.state = State()
+        self.streams = Streams()
+
+    def begin(self):
+        """Right after the fork."""
+        _reseed()
+
     def job(self, loop, view, blocks):
         with view:
-            cwd, path, self.star, keep, function = pickle.loads(view)
-        self.caught = caught if keep else None
+            number, state, kind, *parts = pickle.loads(view)
+        self.streams.enter()
         try:
-            sys.path[:] = path
-            os.chdir(cwd)
-            self.f = _arrived(load, function, blocks)
+            self.state.enter(number, state)
+            return getattr(self, "_prepare_" + kind)(blocks, *parts)
         except Exception as error:
             return "%s: %s" % (type(error).__name__, error)
+        finally:
+            self.streams.flush()
+
+    def _prepare_map(self, blocks, function, star, keep):
+        self.star = star
+        self.caught = caught if keep else None
+        self.f = _arrived(load, function, blocks)
 
     def forget(self, loop):
         self.f = None
@@ -59,7 +72,7 @@ class Worker:
         try:
             return self._range(begin, n, worker, view, blocks)
         finally:
-            flush()
+            self.streams.flush()
 
     def _range(self, begin, n, worker, view, blocks):
         begin += base_of(view)
