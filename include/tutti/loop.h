@@ -52,6 +52,9 @@ typedef struct tutti_options {
     unsigned retries;    /**< runs of a lost range beyond the first */
     double deadline;     /**< seconds for the whole loop; 0: none */
     double task_timeout; /**< seconds for one task; 0: none; processes only */
+    size_t item_size;    /**< tutti_map() in other processes: bytes of an
+                              item; 0: those of its stride */
+    size_t result_size;  /**< likewise, of a result */
     tutti_progress progress;
     void *progress_arg;
     tutti_report *report; /**< [out] filled at the end; may be NULL */

@@ -28,10 +28,26 @@ typedef int (*tutti_for_fn)(size_t index, void *context);
  * items, results: any item size, any stride; results must not overlap.
  * context: handed to f; context_size: its bytes, 0 if it cannot travel.
  * options: NULL for the defaults.
- * Errors:  TUTTI_EARG (f is NULL; data is NULL with n > 0), and
- *          tutti_loop_run()'s.
+ *
+ * In other processes ("processes", retries, task_timeout) f must be a function
+ * of the program or of a library file, and libtutti linked with the program:
+ * it is run again without its main(), after its constructors. There f finds
+ * its item and the context by value (a worker's own copy, which lasts as long
+ * as the call; pointers in it mean nothing), a result that begins as zeros,
+ * and global variables as the program starts with them; no standard input; the
+ * caller's working directory. An item or a result is as many bytes as its
+ * stride, unless options->item_size or ->result_size say less (a field of a
+ * struct) or more (items that overlap); for stride 0 they must. What f changes
+ * other than its result is not seen in the caller.
+ *
+ * Errors:  TUTTI_EARG (f is NULL; data is NULL with n > 0; context_size 0 where
+ *          the context has to travel, or stride 0 without a size),
+ *          TUTTI_EPLACE (f or the program cannot be had in another process),
+ *          and tutti_loop_run()'s: TUTTI_ELOST names the task and the signal.
  * Ownership: borrows all for the call.  Threads: any.
- * Cost:    at most 15 instructions a task above the call of f.
+ * Cost:    at most 15 instructions a task above the call of f; in processes
+ *          two copies of items and results, and milliseconds for the first
+ *          loop, which starts them.
  */
 TUTTI_MUST_CHECK tutti_status tutti_map(tutti_map_fn f, tutti_array items,
                                         tutti_array results, size_t n,
@@ -59,7 +75,8 @@ typedef struct tutti_fold {
  * order.
  *
  * result: [out] fold->size bytes; the identity when n is 0; written only on
- *         success.
+ *         success. In other processes partial results travel by value (no
+ *         pointers); combine is called here.
  * unit:   tasks in a block; 0: chosen from n alone.
  * context, context_size, options: as tutti_map().
  * Errors: TUTTI_EARG, TUTTI_EMEM (a partial result a block), and

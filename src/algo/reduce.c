@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "algo/travel.h"
 #include "core/status.h"
 
 #define PARTIAL_MOST (1u << 20)
@@ -44,6 +45,37 @@ static void combine(const struct reduce *r, size_t blocks)
                              r->partials + (i + step) * size, r->context);
 }
 
+static tutti_status send_fold(const struct reduce *r, size_t n,
+                              size_t context_size, const tutti_options *options)
+{
+    size_t size = r->fold->size;
+    const struct tt_travel travel = {
+        .kind = TT_TRAVEL_FOLD,
+        .what = "tutti_reduce",
+        .function = (tt_function)r->fold->range,
+        .context = r->context,
+        .context_size = context_size,
+        .results = {r->partials, (ptrdiff_t)size},
+        .unit = r->unit,
+        .constant = r->fold->identity,
+        .constant_size = size,
+    };
+    return tt_travel_run(&travel, n, r->unit, options);
+}
+
+static tutti_status run_fold(struct reduce *r, size_t n, size_t context_size,
+                             const tutti_options *options)
+{
+    tutti_loop loop = {.n = n,
+                       .unit = r->unit,
+                       .body = fold_blocks,
+                       .context = r,
+                       .key = (const void *)(uintptr_t)r->fold->range};
+    if (tt_travel_needed(options))
+        return send_fold(r, n, context_size, options);
+    return tutti_loop_run(&loop, options);
+}
+
 static tutti_status check(const void *result, const tutti_fold *fold)
 {
     if (!result || !fold || !fold->range || !fold->combine || !fold->identity)
@@ -65,7 +97,6 @@ tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
     tutti_status status = check(result, fold);
     if (status)
         return status;
-    (void)context_size;
     if (unit == 0)
         unit = n / BLOCKS + 1;
     size_t blocks = n / unit + (n % unit != 0);
@@ -75,15 +106,10 @@ tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
     }
 
     struct reduce r = {fold, unit, NULL, context};
-    tutti_loop loop = {.n = n,
-                       .unit = unit,
-                       .body = fold_blocks,
-                       .context = &r,
-                       .key = (const void *)(uintptr_t)fold->range};
     r.partials = calloc(blocks, fold->size);
     if (!r.partials)
         return tt_fail_memory("the partial results of a reduction");
-    status = tutti_loop_run(&loop, options);
+    status = run_fold(&r, n, context_size, options);
     if (status == TUTTI_OK) {
         combine(&r, blocks);
         memcpy(result, r.partials, fold->size);

@@ -139,6 +139,21 @@ static tutti_status choose(struct choice *choice, const tutti_loop *loop,
     return status && forced() ? blame_environment(status) : status;
 }
 
+bool tt_caller_sends(const tutti_options *options)
+{
+    static const struct tutti_message any;
+    static const tutti_loop loop = {.message = &any};
+    struct choice choice;
+    if (!options)
+        options = &defaults;
+    bool plain = !options->place && !options->on && !wants_processes(options);
+    if (options->size != sizeof *options || (plain && !forced()) ||
+        choose(&choice, &loop, options) != TUTTI_OK)
+        return false;
+    bool waits = choice.automatic && !wants_processes(options);
+    return !waits && choice.place->ops->takes & TUTTI_TAKES_MESSAGE;
+}
+
 static const void *key_of(const tutti_loop *loop)
 {
     return loop->key ? loop->key : (const void *)(uintptr_t)loop->body;

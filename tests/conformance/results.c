@@ -28,6 +28,7 @@ static void check_map(ptrdiff_t in, ptrdiff_t out, size_t n)
     char *x0 = in < 0 ? x + in_size * (n - 1) : x;
     char *y0 = out < 0 ? y + out_size * (n - 1) : y;
     tutti_options options = conform_options();
+    options.item_size = in ? 0 : in_size;
     assert_int_equal(tutti_map(square, (tutti_array){x0, in},
                                (tutti_array){y0, out}, n, NULL, 0, &options),
                      TUTTI_OK);

@@ -1,0 +1,253 @@
+#include "algo/visit.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "algo/travel.h"
+#include "core/status.h"
+
+#define ALIGN 64u
+
+/* Memory of the worker's own, aligned for any type. */
+struct room {
+    void *data;
+    size_t size;
+};
+
+/* The loop that this worker is prepared for, and memory for its ranges. */
+static struct {
+    struct tt_travel_job job;
+    tt_function function;
+    void *library;
+    struct room context, constant, items, results;
+} visit;
+
+static tutti_status make_room(struct room *room, size_t size)
+{
+    if (size <= room->size)
+        return TUTTI_OK;
+    void *data = aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
+    if (!data)
+        return tt_fail(TUTTI_EMEM, "no memory for %zu bytes", size);
+    free(room->data);
+    *room = (struct room){data, size};
+    return TUTTI_OK;
+}
+
+static tutti_status keep(struct room *room, const void *data, size_t size)
+{
+    tutti_status status = make_room(room, size);
+    if (!status && size)
+        memcpy(room->data, data, size);
+    return status;
+}
+
+static void forget(void *arg, uint64_t loop)
+{
+    (void)arg;
+    (void)loop;
+    if (visit.library)
+        dlclose(visit.library);
+    visit.library = NULL;
+    visit.function = NULL;
+}
+
+/* Checks a job and tells where its parts are. */
+static tutti_status read_job(const char *part[TT_PARTS],
+                             const tutti_parcel *parcel)
+{
+    struct tt_travel_job *job = &visit.job;
+    const char *data = parcel->data;
+    size_t left = parcel->size;
+    if (left < sizeof *job)
+        return tt_fail(TUTTI_ESYS, "a job of %zu bytes", left);
+    memcpy(job, data, sizeof *job);
+    size_t size = tt_travel_pad(sizeof *job);
+    for (int i = 0; i < TT_PARTS; i++) {
+        if (size > left || job->part[i] > left - size)
+            return tt_fail(TUTTI_ESYS, "a job that ends in its part %d", i);
+        data += size;
+        left -= size;
+        part[i] = data;
+        size = tt_travel_pad(job->part[i]);
+    }
+    for (int i = TT_PART_PATH; i <= TT_PART_FOLDER; i++)
+        if (job->part[i] == 0)
+            part[i] = "";
+        else if (part[i][job->part[i] - 1])
+            return tt_fail(TUTTI_ESYS, "a job with a name that has no end");
+    bool folds = job->kind == TT_TRAVEL_FOLD;
+    if (!job->unit || (folds && job->part[TT_PART_CONSTANT] < job->result.size))
+        return tt_fail(TUTTI_ESYS, "a job that makes no sense");
+    return TUTTI_OK;
+}
+
+static tutti_status prepare(const tutti_parcel *parcel)
+{
+    const char *part[TT_PARTS];
+    uint64_t *size = visit.job.part;
+    tutti_status status = read_job(part, parcel);
+    if (!status && *part[TT_PART_FOLDER] && chdir(part[TT_PART_FOLDER]) != 0)
+        status = tt_fail(TUTTI_EPLACE, "it cannot enter %.300s",
+                         part[TT_PART_FOLDER]);
+    if (!status)
+        status =
+            keep(&visit.context, part[TT_PART_CONTEXT], size[TT_PART_CONTEXT]);
+    if (!status)
+        status = keep(&visit.constant, part[TT_PART_CONSTANT],
+                      size[TT_PART_CONSTANT]);
+    if (!status)
+        status = tt_object_find(&visit.function, &visit.library,
+                                &visit.job.home, part[TT_PART_PATH]);
+    return status;
+}
+
+static int take_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
+                    tutti_bytes *error)
+{
+    (void)arg;
+    (void)loop;
+    tutti_status status = prepare(parcel);
+    if (!status)
+        return 0;
+    const char *why = tutti_detail();
+    status = tutti_bytes_append(error, why, strlen(why));
+    return -1;
+}
+
+/* The items of a range where their alignment is right. */
+static tutti_status place_items(const char **out, const tutti_parcel *parcel,
+                                size_t tasks)
+{
+    struct tt_layout item = visit.job.item;
+    uint64_t need;
+    *out = visit.constant.data;
+    if (!item.size)
+        return TUTTI_OK;
+    if (__builtin_mul_overflow(tasks, item.step, &need) || need != parcel->size)
+        return tt_fail(TUTTI_ESYS, "%zu bytes for %zu items", parcel->size,
+                       tasks);
+    *out = parcel->data;
+    if ((uintptr_t)parcel->data % ALIGN == 0 || item.step % 32 != 0)
+        return TUTTI_OK;
+    tutti_status status = keep(&visit.items, parcel->data, need);
+    *out = visit.items.data;
+    return status;
+}
+
+static void *context(void)
+{
+    return visit.job.part[TT_PART_CONTEXT] ? visit.context.data : NULL;
+}
+
+/* Each of these returns the task that failed, or `end`. */
+static size_t run_map(size_t begin, size_t end, const char *item, char *result)
+{
+    tutti_map_fn f = (tutti_map_fn)visit.function;
+    for (; begin < end; begin++) {
+        tutti_worker_at(begin);
+        if (f(item, result, context()) != 0)
+            break;
+        item += visit.job.item.step;
+        result += visit.job.result.step;
+    }
+    return begin;
+}
+
+static size_t run_for(size_t begin, size_t end)
+{
+    tutti_for_fn f = (tutti_for_fn)visit.function;
+    for (; begin < end; begin++) {
+        tutti_worker_at(begin);
+        if (f(begin, context()) != 0)
+            break;
+    }
+    return begin;
+}
+
+static size_t run_fold(size_t begin, size_t end, char *partial)
+{
+    int (*range)(void *, size_t, size_t, void *) =
+        (int (*)(void *, size_t, size_t, void *))visit.function;
+    size_t unit = visit.job.unit;
+    for (; begin < end; partial += visit.job.result.step) {
+        size_t last = unit < end - begin ? begin + unit : end;
+        memcpy(partial, visit.constant.data, visit.job.result.size);
+        tutti_worker_at(begin);
+        if (range(partial, begin, last, context()) != 0)
+            break;
+        begin = last;
+    }
+    return begin;
+}
+
+static size_t run_tasks(size_t begin, size_t end, const char *items)
+{
+    switch (visit.job.kind) {
+    case TT_TRAVEL_MAP:
+        return run_map(begin, end, items, visit.results.data);
+    case TT_TRAVEL_FOR:
+        return run_for(begin, end);
+    default:
+        return run_fold(begin, end, visit.results.data);
+    }
+}
+
+static size_t results_of(size_t tasks)
+{
+    uint64_t unit = visit.job.unit;
+    return visit.job.result.size ? tasks / unit + (tasks % unit != 0) : 0;
+}
+
+static tutti_status answer(tutti_bytes *out, size_t begin, size_t end,
+                           size_t ended)
+{
+    static const char zeros[16];
+    const char *why = ended < end ? tutti_detail() : "";
+    size_t size = strlen(why);
+    struct tt_travel_answer head = {ended < end ? ended : UINT64_MAX, size};
+    tutti_status status = tutti_bytes_append(out, &head, sizeof head);
+    if (!status)
+        status = tutti_bytes_append(out, why, size);
+    if (!status)
+        status = tutti_bytes_append(out, zeros, tt_travel_pad(size) - size);
+    if (!status)
+        status = tutti_bytes_append(out, visit.results.data,
+                                    results_of(ended - begin) *
+                                        visit.job.result.step);
+    return status;
+}
+
+/* Memory for the results, which begin as zeros. */
+static tutti_status clear_results(size_t tasks)
+{
+    uint64_t size;
+    if (__builtin_mul_overflow(results_of(tasks), visit.job.result.step, &size))
+        return tt_fail(TUTTI_ESYS, "results of too many bytes");
+    tutti_status status = make_room(&visit.results, size);
+    if (!status && size)
+        memset(visit.results.data, 0, size);
+    return status;
+}
+
+static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
+                     unsigned worker, const tutti_parcel *parcel,
+                     tutti_bytes *out, size_t *ran)
+{
+    const char *items;
+    size_t ended = begin; /* no memory fails the first task */
+    (void)arg, (void)loop, (void)worker, (void)ran;
+    tt_detail_clear();
+    if (place_items(&items, parcel, end - begin) == TUTTI_OK &&
+        clear_results(end - begin) == TUTTI_OK)
+        ended = run_tasks(begin, end, items);
+    tutti_status status = answer(out, begin, end, ended);
+    fflush(NULL); /* what the tasks printed, should the worker die */
+    return status ? -1 : 0;
+}
+
+const tutti_worker tt_visit = {
+    .job = take_job, .forget = forget, .range = run_range};
