@@ -77,7 +77,7 @@ struct tt_py_map {
     tutti_options options;
     tutti_message message;
     tutti_run *run;
-    PyObject *parts; /* dict of begin -> list: the results of others */
+    PyObject *parts; /* dict of begin - base -> list: the results of others */
     struct tt_py_failure failure;
     struct tt_py_failure refusal; /* of what cannot travel; it counts when no
                                      place ran it */
@@ -95,9 +95,15 @@ struct tt_py_items {
     iternextfunc next;
     size_t left; /* items of the claimed range not yet yielded */
     size_t end;  /* of the claimed range */
+    size_t more; /* without a map: items of the one range to begin */
+    size_t base; /* tasks before the first that the loop knows of */
     unsigned worker;
+    bool serves;           /* in a worker, which says what task runs */
+    bool collects;         /* garbage, but not now */
     bool broken;           /* raised by itself, not by a task */
     struct tt_py_map *map; /* NULL in a worker, and after the call */
+    PyObject *hint;        /* where the list of the results will be */
+    PyObject *results;     /* the list, while it is being built; or NULL */
 };
 
 /* items.c */
@@ -106,6 +112,8 @@ PyObject *tt_py_columns(PyObject *iterables, bool *star, size_t *n);
 struct tt_py_items *tt_py_items_new(struct tt_py_state *state,
                                     PyObject *columns);
 size_t tt_py_items_index(const struct tt_py_items *items);
+/* The results of a loop that raised: a new list. `begin`: its first task. */
+PyObject *tt_py_items_done(struct tt_py_items *items, size_t begin);
 /* [f(x) for x in items]; a new reference. */
 PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
                            struct tt_py_items *items, bool star,
@@ -134,8 +142,13 @@ bool tt_py_say(struct tt_py_state *state, tutti_voice voice, const char *text,
 
 /* fault.c */
 PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status);
-PyObject *tt_py_raise_failure(struct tt_py_map *map,
-                              struct tt_py_failure *failure);
+/* Raises a failure as its task raised it. */
+void tt_py_raise_failure(struct tt_py_failure *failure);
+/* Tells the exception that is raised about the task that it comes from
+ * (TT_PY_NO_TASK: none), and the results that are there: those of the caller,
+ * a list or NULL, and map->parts. */
+void tt_py_raise_note(struct tt_py_map *map, Py_ssize_t index,
+                      PyObject *results);
 /* Takes the exception that is raised as the failure of task `index`, unless a
  * lower one is known. */
 void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index);

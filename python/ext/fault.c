@@ -46,33 +46,28 @@ void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index)
     *known = (struct tt_py_failure){index, error};
 }
 
-/* Adds the task's index and argument to `error`. */
-static int note(struct tt_py_map *map, Py_ssize_t index, PyObject *error)
+void tt_py_raise_failure(struct tt_py_failure *failure)
 {
-    PyObject *fault = tt_py_fault(map->state), *done;
-    if (!fault)
-        return -1;
-    done = PyObject_CallMethod(fault, "note", "OnOO", error, index,
-                               map->columns, map->star ? Py_True : Py_False);
-    Py_XDECREF(done);
-    return done ? 0 : -1;
+    PyErr_SetRaisedException(failure->error);
+    failure->error = NULL;
 }
 
-/* Raises a failure as its task raised it. */
-PyObject *tt_py_raise_failure(struct tt_py_map *map,
-                              struct tt_py_failure *failure)
+void tt_py_raise_note(struct tt_py_map *map, Py_ssize_t index,
+                      PyObject *results)
 {
-    PyObject *error = failure->error;
-    failure->error = NULL;
-    if (failure->index != TT_PY_NO_TASK &&
-        PyObject_IsInstance(error, PyExc_Exception) > 0 &&
-        note(map, failure->index, error) < 0) {
-        if (!PyErr_ExceptionMatches(PyExc_Exception)) {
-            Py_DECREF(error);
-            return NULL;
-        }
-        PyErr_Clear();
+    PyObject *error = PyErr_GetRaisedException();
+    PyObject *fault = tt_py_fault(map->state);
+    PyObject *done = fault ? PyObject_CallMethod(
+                                 fault, "note", "OnOOnnOO", error, index,
+                                 map->columns, map->star ? Py_True : Py_False,
+                                 (Py_ssize_t)map->base, (Py_ssize_t)map->loop.n,
+                                 results ? results : Py_None, map->parts)
+                           : NULL;
+    if (!done && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        Py_DECREF(error); /* an interrupt */
+        return;
     }
+    PyErr_Clear();
+    Py_XDECREF(done);
     PyErr_SetRaisedException(error);
-    return NULL;
 }

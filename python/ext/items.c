@@ -70,10 +70,11 @@ struct tt_py_items *tt_py_items_new(struct tt_py_state *state,
     struct tt_py_items *items = PyObject_New(struct tt_py_items, state->items);
     if (!items)
         return NULL;
-    items->left = items->end = 0;
+    items->left = items->end = items->more = items->base = 0;
     items->worker = 0;
-    items->broken = false;
+    items->serves = items->broken = false;
     items->map = NULL;
+    items->hint = items->results = NULL;
     if (PyTuple_GET_SIZE(columns) == 1)
         items->inner = PyObject_GetIter(PyTuple_GET_ITEM(columns, 0));
     else
@@ -89,7 +90,66 @@ struct tt_py_items *tt_py_items_new(struct tt_py_state *state,
 /* Of the item that was yielded last. */
 size_t tt_py_items_index(const struct tt_py_items *items)
 {
-    return items->end - items->left - 1;
+    return items->base + items->end - items->left - 1;
+}
+
+/* The list that a comprehension builds is on its stack only, and is gone when a
+ * task raises: what was computed would be lost. CPython hands out the list
+ * that was freed last first: thus the place of the next one is known, and when
+ * the first item is asked for, it is there. A collection in between would free
+ * that memory. Where this does not hold, no results are found, and none are
+ * taken for them: the length has to be right too. */
+#if PY_VERSION_HEX >= 0x030a0000 && !defined(Py_GIL_DISABLED)
+static void expect_list(struct tt_py_items *items)
+{
+    PyObject *list = PyList_New(0);
+    if (!list)
+        return PyErr_Clear();
+    items->collects = PyGC_Disable();
+    items->hint = list;
+    Py_DECREF(list);
+}
+
+static void find_list(struct tt_py_items *items)
+{
+    PyObject *list = items->hint;
+    if (list && Py_REFCNT(list) == 1 && PyList_CheckExact(list) &&
+        PyList_GET_SIZE(list) == 0)
+        items->results = Py_NewRef(list);
+}
+
+static void forget_hint(struct tt_py_items *items)
+{
+    if (items->hint && items->collects)
+        PyGC_Enable();
+    items->hint = NULL;
+}
+#else
+static void expect_list(struct tt_py_items *items)
+{
+    (void)items;
+}
+
+static void find_list(struct tt_py_items *items)
+{
+    (void)items;
+}
+
+static void forget_hint(struct tt_py_items *items)
+{
+    (void)items;
+}
+#endif
+
+PyObject *tt_py_items_done(struct tt_py_items *items, size_t begin)
+{
+    PyObject *list = items->results;
+    size_t index = tt_py_items_index(items) + items->broken;
+    items->results = NULL;
+    if (list && PyList_GET_SIZE(list) == (Py_ssize_t)(index - begin))
+        return list;
+    Py_XDECREF(list);
+    return PyList_New(0);
 }
 
 PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
@@ -103,10 +163,14 @@ PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
     if (!loop)
         return NULL;
     struct tt_py_items *outer = tt_py_task_enter(items);
+    expect_list(items);
     PyObject *results =
         PyObject_CallFunctionObjArgs(loop, f, items, caught, NULL);
+    forget_hint(items);
     tt_py_task_enter(outer);
     Py_DECREF(loop);
+    if (results)
+        Py_CLEAR(items->results);
     return results;
 }
 
@@ -114,6 +178,7 @@ PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
 static PyObject *ended(struct tt_py_items *items)
 {
     items->broken = true;
+    items->left++;
     if (!PyErr_Occurred())
         PyErr_SetString(PyExc_RuntimeError,
                         "the items became fewer during tutti.map; give it a "
@@ -121,13 +186,25 @@ static PyObject *ended(struct tt_py_items *items)
     return NULL;
 }
 
+/* The range of a loop without a map. */
+static bool begin_range(struct tt_py_items *items)
+{
+    items->left = items->more;
+    items->more = 0;
+    return items->left > 0;
+}
+
 /* Claims the next range. False: none left, or an exception. */
 static bool claim(struct tt_py_items *items)
 {
     struct tt_py_map *map = items->map;
     size_t begin, end;
+    if (items->hint) {
+        find_list(items);
+        forget_hint(items);
+    }
     if (!map)
-        return false;
+        return begin_range(items);
     if (atomic_load_explicit(&map->box.full, memory_order_acquire))
         tt_py_mailbox_look(&map->box);
     if (atomic_load_explicit(&map->wanted, memory_order_relaxed))
@@ -148,6 +225,8 @@ static PyObject *items_next(struct tt_py_items *items)
     if (!items->left && !claim(items))
         return NULL;
     items->left--;
+    if (items->serves)
+        tutti_worker_at(items->end - items->left - 1);
     PyObject *item = items->next(items->inner);
     return item ? item : ended(items);
 }
@@ -156,6 +235,7 @@ static void items_dealloc(struct tt_py_items *items)
 {
     PyTypeObject *type = Py_TYPE(items);
     Py_XDECREF(items->inner);
+    Py_XDECREF(items->results);
     PyObject_Free(items);
     Py_DECREF(type);
 }

@@ -176,7 +176,7 @@ static void caller_failed(struct tt_py_map *map, struct tt_py_items *items)
     if (!items->broken) {
         tutti_task_fail("task %zu raised %s", index,
                         Py_TYPE(map->failure.error)->tp_name);
-        tutti_run_fail(map->run, index);
+        tutti_run_fail(map->run, index - map->base);
     }
     tutti_run_cancel(map->run);
 }
@@ -222,33 +222,59 @@ static int append_parts(struct tt_py_map *map, PyObject *results)
     return 0;
 }
 
+/* The caller's own part: the list, or what was done until a failure. */
+static PyObject *run_own(struct tt_py_map *map, PyObject *caught)
+{
+    struct tt_py_items *items = tt_py_items_new(map->state, map->columns);
+    if (!items) {
+        tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
+        tutti_run_cancel(map->run);
+        return NULL;
+    }
+    items->map = map;
+    items->base = map->base;
+    PyObject *results =
+        tt_py_items_loop(map->state, map->f, items, map->star, caught);
+    if (!results) {
+        caller_failed(map, items);
+        results = tt_py_items_done(items, map->base);
+    }
+    items->map = NULL;
+    Py_DECREF(items);
+    return results;
+}
+
+/* Raises what the run ended with. */
+static void raise(struct tt_py_map *map, tutti_status status, size_t failed,
+                  PyObject *results)
+{
+    Py_ssize_t index = TT_PY_NO_TASK;
+    struct tt_py_failure *failure =
+        map->failure.error                             ? &map->failure
+        : status == TUTTI_EPLACE && map->refusal.error ? &map->refusal
+                                                       : NULL;
+    if (failure) {
+        index = failure->index;
+        tt_py_raise_failure(failure);
+    } else {
+        if (failed < map->loop.n)
+            index = (Py_ssize_t)(map->base + failed);
+        tt_py_raise_status(map->state, status);
+    }
+    tt_py_raise_note(map, index, results);
+}
+
 /* Runs the loop that has begun, and ends it. */
 static PyObject *run(struct tt_py_map *map, PyObject *caught)
 {
-    PyObject *results = NULL;
-    struct tt_py_items *items = tt_py_items_new(map->state, map->columns);
-    if (items) {
-        items->map = map;
-        results =
-            tt_py_items_loop(map->state, map->f, items, map->star, caught);
-        if (!results)
-            caller_failed(map, items);
-        items->map = NULL;
-        Py_DECREF(items);
-    } else {
-        tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
-        tutti_run_cancel(map->run);
-    }
+    PyObject *results = run_own(map, caught);
     await(map);
+    size_t failed = tutti_run_failed(map->run);
     tutti_status status = tutti_run_end(map->run);
     tt_py_message_end(map);
     tt_py_cost_put(map);
-    if (map->failure.error)
-        tt_py_raise_failure(map, &map->failure);
-    else if (status == TUTTI_EPLACE && map->refusal.error)
-        tt_py_raise_failure(map, &map->refusal);
-    else if (status != TUTTI_OK)
-        tt_py_raise_status(map->state, status);
+    if (map->failure.error || status != TUTTI_OK)
+        raise(map, status, failed, results);
     else if (append_parts(map, results) == 0)
         return results;
     Py_XDECREF(results);
@@ -261,14 +287,16 @@ static PyObject *run_alone(struct tt_py_map *map, PyObject *caught)
     struct tt_py_items *items = tt_py_items_new(map->state, map->columns);
     if (!items)
         return NULL;
-    items->left = items->end = map->loop.n;
+    items->more = items->end = map->loop.n;
     PyObject *results =
         tt_py_items_loop(map->state, map->f, items, map->star, caught);
     if (!results) {
-        size_t index = tt_py_items_index(items);
-        tt_py_failure_take(&map->failure,
-                           items->broken ? TT_PY_NO_TASK : (Py_ssize_t)index);
-        tt_py_raise_failure(map, &map->failure);
+        Py_ssize_t index = (Py_ssize_t)tt_py_items_index(items);
+        PyObject *error = PyErr_GetRaisedException();
+        PyObject *done = tt_py_items_done(items, 0);
+        PyErr_SetRaisedException(error);
+        tt_py_raise_note(map, items->broken ? TT_PY_NO_TASK : index, done);
+        Py_XDECREF(done);
     }
     Py_DECREF(items);
     return results;

@@ -7,17 +7,18 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* tutti._tutti.range(f, columns, star, caught, begin, n, worker): the results,
- * or the index and the exception of the first task that failed, and the results
- * before it. */
+/* tutti._tutti.range(f, columns, star, caught, begin, n, worker, base): the
+ * results, or the index and the exception of the first task that failed, and
+ * the results before it. */
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct tt_py_state *state = PyModule_GetState(module);
-    if (n != 7)
-        return PyErr_Format(PyExc_TypeError, "expected 7 arguments");
+    if (n != 8)
+        return PyErr_Format(PyExc_TypeError, "expected 8 arguments");
     PyObject *caught = args[3] == Py_None ? NULL : args[3];
     size_t begin = PyLong_AsSize_t(args[4]), count = PyLong_AsSize_t(args[5]);
     unsigned long worker = PyLong_AsUnsignedLong(args[6]);
+    size_t base = PyLong_AsSize_t(args[7]);
     if (PyErr_Occurred())
         return NULL;
     struct tt_py_items *items = tt_py_items_new(state, args[1]);
@@ -25,19 +26,22 @@ PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
         tt_py_packed_close(args[1]);
         return NULL;
     }
-    items->left = count;
+    items->more = count;
     items->end = begin + count;
+    items->base = base;
     items->worker = (unsigned)worker;
+    items->serves = true;
     PyObject *results = tt_py_items_loop(state, args[0], items,
                                          PyObject_IsTrue(args[2]) > 0, caught);
-    size_t index = tt_py_items_index(items);
-    bool broken = items->broken;
+    PyObject *failure = NULL;
+    if (!results && !items->broken) {
+        PyObject *error = PyErr_GetRaisedException();
+        failure = Py_BuildValue("(nNN)", (Py_ssize_t)tt_py_items_index(items),
+                                error, tt_py_items_done(items, base + begin));
+    }
     Py_DECREF(items);
     tt_py_packed_close(args[1]);
-    if (results || broken)
-        return results;
-    return Py_BuildValue("(nN[])", (Py_ssize_t)index,
-                         PyErr_GetRaisedException());
+    return results ? results : failure;
 }
 
 /* tutti._tutti.loading(flag): a worker unpickles. A module that maps when it is

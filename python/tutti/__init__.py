@@ -19,6 +19,7 @@ _late = {
     "Executor": "_executor",
     "Future": "_future",
     "InitializerError": "_fault",
+    "MISSING": "_fault",
     "TaskTimeoutError": "_fault",
     "UnpicklableError": "_fault",
     "WorkerLostError": "_fault",
@@ -77,7 +78,9 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
 
     Returns a list of the results, in the order of the items.
     Raises what f raises; WorkerLostError, TaskTimeoutError, UnpicklableError;
-    ValueError and TypeError for arguments.
+    ValueError and TypeError for arguments. The attribute `tutti` of what it
+    raises has the task's index, its arguments as text, and results, a list of
+    all that were there, with tutti.MISSING for the others.
     Threads: any, several at once, and from inside a task.
     Costs a few microseconds more than the list comprehension.
 

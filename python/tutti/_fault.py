@@ -24,16 +24,55 @@ class RemoteTraceback(Exception):
         return '\n"""\n%s"""' % self.args[0]
 
 
-class Failure:
-    """Which task raised an exception: its attribute `tutti`."""
-
-    __slots__ = ("index", "arguments")
-
-    def __init__(self, index, arguments):
-        self.index = index
-        self.arguments = arguments
+class Missing:
+    """The type of MISSING, which stands for the result of a task that has
+    none."""
 
     def __repr__(self):
+        return "<no result>"
+
+    def __reduce__(self):
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+class Failure:
+    """Which task raised an exception: its attribute `tutti`.
+
+    index:     of the task; None when the exception is no task's.
+    arguments: the task's, as text.
+    results:   a list of the results that were there by then, by index, with
+               tutti.MISSING in the other places. It stays in the process where
+               the exception was raised.
+    """
+
+    __slots__ = ("index", "arguments", "_known")
+
+    def __init__(self, index, arguments, known=None):
+        self.index = index
+        self.arguments = arguments
+        self._known = known
+
+    @property
+    def results(self):
+        if not self._known:
+            return []
+        base, n, own, parts = self._known
+        results = list(own or ())
+        results += [MISSING] * (base + n - len(results))
+        for begin, part in parts.items():
+            begin += base
+            results[begin:begin + len(part)] = part
+        return results
+
+    def __reduce__(self):
+        return Failure, (self.index, self.arguments)
+
+    def __repr__(self):
+        if self.index is None:
+            return self.arguments
         return "task %d, %s" % (self.index, self.arguments)
 
 
@@ -105,24 +144,32 @@ def describe(arguments):
     return word + ", ".join(map(cut, arguments))
 
 
-def annotate(error, index, text):
+def annotate(error, index, text, known=None):
     """Says in an exception which task raised it."""
-    failure = Failure(index, text)
+    failure = Failure(index, text, known)
     try:
         error.tutti = failure
-        if sys.version_info >= (3, 11):
+        if (
+            index is not None
+            and sys.version_info >= (3, 11)
+            and isinstance(error, Exception)
+        ):
             error.add_note("tutti: " + repr(failure))
     except Exception:
         pass  # a class that takes no attributes
     return error
 
 
-def note(error, index, columns, star):
-    """The same for the task `index` of a map over `columns`."""
-    arguments = [column[index] for column in columns]
+def note(error, index, columns, star, base, n, own, parts):
+    """The same for the task `index` of a map over `columns`, which begin with
+    task `base`; -1: no task's. own, parts: results; see Failure."""
+    known = base, n, own, parts
+    if index < 0:
+        return annotate(error, None, "no task's", known)
+    arguments = [column[index - base] for column in columns]
     if star and len(columns) == 1:
         arguments = arguments[0]
-    annotate(error, index, describe(arguments))
+    annotate(error, index, describe(arguments), known)
 
 
 def keep(error, arguments):

@@ -75,17 +75,17 @@ class Worker:
             self.streams.flush()
 
     def _range(self, begin, n, worker, view, blocks):
-        begin += base_of(view)
+        base = base_of(view)
         try:
             columns = _arrived(load_range, view, blocks)
         except Exception as error:
             what = "arguments of task %d and behind cannot be read"
-            refusal = refuse(what % begin, error)
-            return dump((begin, Caught(refusal, text_of(error)), []))
+            refusal = refuse(what % (base + begin), error)
+            return dump((base + begin, Caught(refusal, text_of(error)), []))
         results = _tutti.range(
-            self.f, columns, self.star, self.caught, begin, n, worker
+            self.f, columns, self.star, self.caught, begin, n, worker, base
         )
         if isinstance(results, tuple):
             index, error, done = results
             return dump_failure(index, sendable(index, error), done)
-        return dump_results(results, begin)
+        return dump_results(results, base + begin)

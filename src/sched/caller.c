@@ -393,6 +393,14 @@ void tutti_run_fail(tutti_run *run, size_t index)
     tt_run_fail(run, index, TUTTI_ETASK, line);
 }
 
+size_t tutti_run_failed(tutti_run *run)
+{
+    pthread_mutex_lock(&run->guard);
+    size_t failed = run->failed;
+    pthread_mutex_unlock(&run->guard);
+    return failed;
+}
+
 void tutti_run_cancel(tutti_run *run)
 {
     tt_run_close(run, TUTTI_ECANCEL, "cancelled before the last task");

@@ -63,6 +63,13 @@ void tutti_run_cancel(tutti_run *run);
  */
 bool tutti_run_wait(tutti_run *run, double seconds);
 
+/** Tells which task the run will fail with.
+ *
+ * Returns: the lowest index known to have failed; SIZE_MAX: none.
+ * Threads: the run's.  Cost: a lock.
+ */
+size_t tutti_run_failed(tutti_run *run);
+
 /** Ends a run: waits for what is still running, frees it.
  *
  * Errors: as tutti_loop_run().
