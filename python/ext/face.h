@@ -141,7 +141,10 @@ bool tt_py_say(struct tt_py_state *state, tutti_voice voice, const char *text,
                size_t size);
 
 /* fault.c */
+/* The exception of a status, with its sentence: tutti_detail(), or `line`. */
 PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status);
+PyObject *tt_py_raise_line(struct tt_py_state *state, tutti_status status,
+                           const char *line);
 /* Raises a failure as its task raised it. */
 void tt_py_raise_failure(struct tt_py_failure *failure);
 /* Tells the exception that is raised about the task that it comes from

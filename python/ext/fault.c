@@ -13,9 +13,9 @@ static PyObject *raise_named(struct tt_py_state *state, const char *name,
     return NULL;
 }
 
-PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status)
+PyObject *tt_py_raise_line(struct tt_py_state *state, tutti_status status,
+                           const char *line)
 {
-    const char *line = tutti_detail();
     switch (status) {
     case TUTTI_EARG:
         PyErr_SetString(PyExc_ValueError, line);
@@ -33,6 +33,11 @@ PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status)
     default:
         return raise_named(state, "Error", line);
     }
+}
+
+PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status)
+{
+    return tt_py_raise_line(state, status, tutti_detail());
 }
 
 void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index)

@@ -30,7 +30,8 @@ struct request {
     const tutti_parcel *parcel;
     size_t *failed;
     tutti_status status;
-    char line[120]; /* for tutti_task_fail(), in the place's thread */
+    const char *why; /* of a loss */
+    char line[120];  /* for tutti_task_fail(), in the place's thread */
 };
 
 static tutti_status ask(struct request request, void (*work)(void *))
@@ -259,6 +260,39 @@ static void say(void *context, tutti_voice voice, const char *text, size_t size)
     tt_py_mailbox_do(&map->box, do_say, &s);
 }
 
+/* Tasks that have no result get its exception instead. */
+static void do_lose(void *arg)
+{
+    struct request *r = arg;
+    struct tt_py_map *map = r->map;
+    tt_py_raise_line(map->state, r->status, r->why);
+    PyObject *error = PyErr_GetRaisedException();
+    PyObject *fault = tt_py_fault(map->state), *list = NULL;
+    if (fault)
+        list = PyObject_CallMethod(fault, "lose", "OnnOOn", error,
+                                   (Py_ssize_t)r->begin, (Py_ssize_t)r->end,
+                                   map->columns, map->star ? Py_True : Py_False,
+                                   (Py_ssize_t)map->base);
+    if (!list || keep_part(map, r->begin, list) < 0)
+        take_raised(r, &map->failure, TT_PY_NO_TASK);
+    Py_XDECREF(list);
+    Py_DECREF(error);
+}
+
+static void lost(void *context, size_t begin, size_t end, tutti_status status,
+                 const char *why)
+{
+    ask(
+        (struct request){
+            .map = context,
+            .begin = begin,
+            .end = end,
+            .status = status,
+            .why = why,
+        },
+        do_lose);
+}
+
 static const char **command;
 
 int tt_py_message_command(PyObject *list)
@@ -289,6 +323,8 @@ void tt_py_message_init(struct tt_py_map *map)
                                    .decode_range = decode_range,
                                    .say = say,
                                    .prepare = prepare};
+    if (map->keep)
+        map->message.lost = lost;
     map->loop.message = &map->message;
     tt_py_cost_get(map);
 }

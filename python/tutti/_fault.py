@@ -160,16 +160,25 @@ def annotate(error, index, text, known=None):
     return error
 
 
+def _arguments(index, columns, star):
+    arguments = [column[index] for column in columns]
+    return arguments[0] if star and len(columns) == 1 else arguments
+
+
 def note(error, index, columns, star, base, n, own, parts):
     """The same for the task `index` of a map over `columns`, which begin with
     task `base`; -1: no task's. own, parts: results; see Failure."""
     known = base, n, own, parts
     if index < 0:
         return annotate(error, None, "no task's", known)
-    arguments = [column[index - base] for column in columns]
-    if star and len(columns) == 1:
-        arguments = arguments[0]
-    annotate(error, index, describe(arguments), known)
+    arguments = _arguments(index - base, columns, star)
+    return annotate(error, index, describe(arguments), known)
+
+
+def lose(error, begin, end, columns, star, base):
+    """The exception of lost tasks as their results."""
+    text = describe(_arguments(begin, columns, star))
+    return [annotate(error, base + begin, text)] * (end - begin)
 
 
 def keep(error, arguments):

@@ -166,3 +166,29 @@ def test_the_result_is_the_callers_own():
             sys.getrefcount(list(range(n))),
         ]
         assert counts[0] == counts[1]
+
+
+def test_losses_are_returned():
+    def f(x):
+        if x == 7:
+            os._exit(3)
+        return -x
+
+    back = tutti.map(f, range(20), on="processes", workers=2, errors="return")
+    assert isinstance(back[7], tutti.WorkerLostError)
+    assert back[7].tutti.index == 7
+    assert [x for x in back if not isinstance(x, Exception)]
+
+
+def test_time_limits_are_returned():
+    def f(x):
+        if x % 3 == 1:
+            time.sleep(60)
+        return -x
+
+    back = tutti.map(f, range(6), task_timeout=0.3, errors="return")
+    assert [isinstance(x, tutti.TaskTimeoutError) for x in back] == [
+        False, True, False, False, True, False,
+    ]
+    assert [back[i] for i in (0, 2, 3, 5)] == [0, -2, -3, -5]
+    assert back[4].tutti.index == 4
