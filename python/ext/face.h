@@ -191,6 +191,7 @@ PyObject *tt_py_view(const tutti_parcel *parcel);
 /* Methods of the module. */
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_loading(PyObject *module, PyObject *flag);
+PyObject *tt_py_move(PyObject *module, PyObject *args);
 PyObject *tt_py_tell(PyObject *module, PyObject *args);
 PyObject *tt_py_serve(PyObject *module, PyObject *args);
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n);

@@ -122,6 +122,7 @@ static PyMethodDef methods[] = {
     {"pack", FAST(tt_py_pack), METH_FASTCALL, NULL},
     {"unpack", tt_py_unpack, METH_O, NULL},
     {"loading", tt_py_loading, METH_O, NULL},
+    {"move", tt_py_move, METH_VARARGS, NULL},
     {"say", tt_py_tell, METH_VARARGS, NULL},
     {"serve", tt_py_serve, METH_VARARGS, NULL},
     {"explain", tt_py_explain, METH_NOARGS, NULL},

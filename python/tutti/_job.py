@@ -2,6 +2,7 @@
 _worker.py."""
 
 import _pickle as pickle
+import sys
 
 from ._fault import cut
 from ._state import snapshot
@@ -14,27 +15,50 @@ def _dump(kind, *parts):
 
 def dump_job(f, star, keep):
     """Bytes and buffers for the workers of a map."""
+    kind = "map", bool(star), bool(keep)
     try:
         function, buffers = dump(f)
+        return _dump(*kind, function), buffers
     except Exception as error:
-        what = "the function %s cannot be sent to another process" % cut(f)
-        raise refuse(what, error)
-    return _dump("map", function, bool(star), bool(keep)), buffers
+        cause = error
+    try:
+        if "multiprocessing.context" in sys.modules:
+            from ._setup import Job, dump_with_baggage
+
+            function, buffers, baggage = dump_with_baggage(f)
+            job = Job(_dump(*kind, function))
+            job.baggage = baggage
+            return job, buffers
+    except Exception as error:
+        cause = error
+    what = "the function %s cannot be sent to another process" % cut(f)
+    raise refuse(what, cause)
 
 
 def dump_setup(setup):
-    """Bytes of (initializer, initargs, share), which are run once in each
-    worker process; None if there is nothing to run."""
+    """(initializer, initargs, share) as what dump_queue() and dump_function()
+    take; close() it when no worker will start any more. None if there is
+    nothing to set up."""
     initializer, initargs, share = setup
     if initializer is None and not share:
         return None
-    from ._setup import dump_setup
+    from ._setup import Setup
 
-    return dump_setup(initializer, initargs, share)
+    return Setup(initializer, initargs, share)
+
+
+def dump_function(f, setup=None):
+    """Bytes and buffers of a function for the workers of an open loop; there,
+    Worker.function() takes them."""
+    from ._setup import dump_function
+
+    try:
+        return dump_function(f, setup)
+    except Exception as error:
+        what = "the function %s cannot be sent to another process" % cut(f)
+        raise refuse(what, error)
 
 
 def dump_queue(setup=None):
-    """Bytes for the workers of an open loop, whose tasks bring their function.
-
-    setup: what dump_setup() gave."""
-    return _dump("queue", setup)
+    """Bytes for the workers of an open loop, whose tasks bring functions."""
+    return _dump("queue", setup.data if setup else None)

@@ -49,6 +49,18 @@ def _umask():
     return int(head.partition(b"\nUmask:")[2][:6] or b"22", 8)
 
 
+def authkey():
+    """What multiprocessing's processes know each other by."""
+    from multiprocessing import process
+
+    return bytes(process.current_process().authkey)
+
+
+def _manager_key():
+    """For proxies of managers; None: there are none."""
+    return "multiprocessing.managers" in sys.modules and authkey() or None
+
+
 def _filters():
     return (sys.modules.get("warnings") or _warnings).filters
 
@@ -92,14 +104,16 @@ def snapshot():
     the state has changed."""
     global _known, _count
     parts = (
-        _folder(), _umask(), os.environ._data, sys.path, _filters(), _levels()
+        _folder(), _umask(), os.environ._data, sys.path, _manager_key(),
+        _filters(), _levels(),
     )
     known = _known
     if known and known[0] == parts and known[1][0] == os.getpid():
         return known[1:]
-    folder, umask, environment, path, filters, levels = parts
-    kept = (folder, umask, dict(environment), list(path), list(filters), levels)
-    data = pickle.dumps((*kept[:4], _dump_filters(filters), levels), 5)
+    folder, umask, environment, path, key, filters, levels = parts
+    some = folder, umask, dict(environment), list(path), key
+    kept = (*some, list(filters), levels)
+    data = pickle.dumps((*some, _dump_filters(filters), levels), 5)
     _count += 1
     _known = kept, (os.getpid(), _count), data
     return _known[1:]
@@ -158,12 +172,16 @@ class State:
             self.wanted = pickle.loads(data)
             self.filters = None
             self.number = number
-        folder, umask, environment, path, filters, levels = self.wanted
+        folder, umask, environment, path, key, filters, levels = self.wanted
         _set_folder(folder)
         if umask is not None:
             os.umask(umask)
         _set_environment(environment)
         _set_path(path)
+        if key:
+            from multiprocessing import process
+
+            process.current_process().authkey = key
         if self.filters is None:  # may need modules that the path leads to
             self.filters = pickle.loads(filters)
         _set_filters(self.filters)

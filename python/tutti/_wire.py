@@ -36,7 +36,7 @@ def dumps(value, aside=None):
     return cloudpickle.dumps(value, PROTOCOL, buffer_callback=aside)
 
 
-def dump(value):
+def dump(value, dumps=dumps):
     """The bytes of a value, and a list of its large buffers, which are not in
     them: for load()."""
     buffers = []

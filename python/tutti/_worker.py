@@ -43,6 +43,7 @@ class Worker:
     def __init__(self):
         self.state = State()
         self.streams = Streams()
+        self.site = None  # what was set up once in this process
 
     def begin(self):
         """Right after the fork."""
@@ -60,10 +61,23 @@ class Worker:
         finally:
             self.streams.flush()
 
-    def _prepare_map(self, blocks, function, star, keep):
+    def _prepare_map(self, blocks, star, keep, function):
         self.star = star
         self.caught = caught if keep else None
         self.f = _arrived(load, function, blocks)
+
+    def _prepare_queue(self, blocks, setup):
+        if setup is not None:
+            from ._setup import Site
+
+            self.site = self.site or Site()
+            self.site.enter(setup)
+
+    def function(self, data, blocks):
+        """A function that a task of an open loop brings."""
+        if self.site is None:
+            return _arrived(load, data, blocks)
+        return self.site.adopt(lambda: _arrived(load, data, blocks))
 
     def forget(self, loop):
         self.f = None
