@@ -20,6 +20,7 @@ _late = {
     "Future": "_future",
     "InitializerError": "_fault",
     "MISSING": "_fault",
+    "Pool": "_pool",
     "TaskTimeoutError": "_fault",
     "UnpicklableError": "_fault",
     "WorkerLostError": "_fault",

@@ -1,0 +1,32 @@
+"""CPython's tests of multiprocessing.Pool, run against tutti.Pool."""
+
+import os
+
+import pytest
+
+from suites import harness
+
+LISTED = harness.read("pool")
+
+
+@pytest.fixture(scope="module")
+def found():
+    why = harness.missing("test._test_multiprocessing")
+    if why and os.environ.get("CI") != "true":
+        pytest.skip(why)
+    assert not why, why
+    return harness.outcomes("pool", 110)
+
+
+def test_all_are_listed(found):
+    outcomes, output = found
+    assert set(outcomes) <= set(LISTED), output
+    assert len(LISTED) == 31
+
+
+@pytest.mark.parametrize("test", sorted(LISTED))
+def test_of_cpython(test, found):
+    outcomes, output = found
+    if LISTED[test] != "pass":
+        pytest.skip(LISTED[test][len("skip: "):])
+    assert outcomes.get(test, "did not run: " + output) == "pass"
