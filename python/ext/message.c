@@ -260,13 +260,29 @@ static void say(void *context, tutti_voice voice, const char *text, size_t size)
     tt_py_mailbox_do(&map->box, do_say, &s);
 }
 
+/* The exception of what could not be sent, if that is why tasks are lost. */
+static PyObject *take_refusal(struct request *r)
+{
+    struct tt_py_failure *refusal = &r->map->refusal;
+    Py_ssize_t base = (Py_ssize_t)r->map->base;
+    PyObject *error = refusal->error;
+    if (!error || refusal->index < base + (Py_ssize_t)r->begin ||
+        refusal->index >= base + (Py_ssize_t)r->end)
+        return NULL;
+    refusal->error = NULL;
+    return error;
+}
+
 /* Tasks that have no result get its exception instead. */
 static void do_lose(void *arg)
 {
     struct request *r = arg;
     struct tt_py_map *map = r->map;
-    tt_py_raise_line(map->state, r->status, r->why);
-    PyObject *error = PyErr_GetRaisedException();
+    PyObject *error = take_refusal(r);
+    if (!error) {
+        tt_py_raise_line(map->state, r->status, r->why);
+        error = PyErr_GetRaisedException();
+    }
     PyObject *fault = tt_py_fault(map->state), *list = NULL;
     if (fault)
         list = PyObject_CallMethod(fault, "lose", "OnnOOn", error,
