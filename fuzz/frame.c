@@ -4,9 +4,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "core/status.h"
-#include "wire/stream.h"
+#include "wire/link.h"
 #include "wire/worker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -57,45 +59,71 @@ static void make_frames(tutti_bytes *out, const uint8_t *data, size_t size)
     }
 }
 
-static void check_answers(tutti_bytes *out)
+static void check_answers(const tutti_bytes *out)
 {
-    struct tt_stream answers = {.in = *out, .fd = -1};
     struct tt_frame frame;
-    const void *data;
-    bool there = true;
-    while (there) {
-        must(tt_stream_next(&answers, &there, &frame, &data) == TUTTI_OK);
-        must(!there || (uintptr_t)data % 16 == 0);
+    for (size_t at = 0; at < out->size; at += tt_frame_length(&frame)) {
+        must(out->size - at >= sizeof frame);
+        memcpy(&frame, out->data + at, sizeof frame);
+        must(tt_frame_check(&frame) == TUTTI_OK && !frame.blocks);
     }
-    must(answers.taken == out->size);
+}
+
+static void make_channel(struct tt_channel *place, struct tt_channel *worker)
+{
+    int bell = eventfd(0, EFD_CLOEXEC), bells[2] = {bell, bell}, theirs;
+    must(bell >= 0 && tt_channel_make(place, bells, &theirs) == TUTTI_OK);
+    must(tt_channel_take(worker, theirs) == TUTTI_OK);
+    close(bell);
+}
+
+static void write_raw(struct tt_channel *place, const uint8_t *data,
+                      size_t size)
+{
+    struct tt_ring_end *ring = &place->link->out;
+    tt_ring_write(ring, data, size < TT_RING_SIZE ? size : TT_RING_SIZE);
+    tt_ring_tell_head(ring);
+}
+
+static tutti_status take_all(struct tt_channel *channel,
+                             const tutti_worker *calls, tutti_bytes *out)
+{
+    struct tt_worker worker;
+    struct tt_frame frame;
+    tutti_parcel parcel;
+    bool there = true, again;
+    tutti_status status = tt_worker_begin(&worker, calls, out);
+    while (!status && there) {
+        check_answers(out);
+        status = tt_channel_next(channel, &there, &frame, &parcel);
+        must(status || !there || (uintptr_t)parcel.data % 16 == 0);
+        if (!status && there)
+            do
+                status = tt_worker_take(&worker, &frame, &parcel, out, &again);
+            while (!status && again);
+    }
+    return status;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint64_t loop = 0;
     tutti_worker calls = {&loop, job, forget, range};
-    struct tt_stream stream = {.fd = -1};
-    struct tt_worker worker;
-    struct tt_frame frame;
-    const void *payload;
-    bool there = true;
+    struct tt_channel place, worker;
     tutti_bytes out = {0};
     if (size == 0)
         return 0;
+    make_channel(&place, &worker);
     if (data[0] % 2)
-        make_frames(&stream.in, data + 1, size - 1);
+        make_frames(&place.out, data + 1, size - 1);
     else
-        must(tutti_bytes_append(&stream.in, data + 1, size - 1) == TUTTI_OK);
+        write_raw(&place, data + 1, size - 1);
+    tt_channel_send(&place, false);
     tt_detail_clear();
-    tutti_status status = tt_worker_begin(&worker, &calls, &out);
-    while (!status && there) {
-        check_answers(&out);
-        status = tt_stream_next(&stream, &there, &frame, &payload);
-        if (!status && there)
-            status = tt_worker_take(&worker, &frame, payload, &out);
-    }
+    tutti_status status = take_all(&worker, &calls, &out);
     must(!status || (tutti_detail()[0] && !strchr(tutti_detail(), '\n')));
     tutti_bytes_clear(&out);
-    tutti_bytes_clear(&stream.in);
+    tt_channel_fini(&place);
+    tt_channel_fini(&worker);
     return 0;
 }

@@ -23,6 +23,19 @@ static inline void tt_futex_wake(_Atomic uint32_t *word, int waiters)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, NULL, NULL, 0);
 }
 
+/* The same for a word that processes share. */
+static inline void tt_futex_wait_shared(_Atomic uint32_t *word, uint32_t value,
+                                        uint64_t ns)
+{
+    struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0);
+}
+
+static inline void tt_futex_wake_shared(_Atomic uint32_t *word, int waiters)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, waiters, NULL, NULL, 0);
+}
+
 static inline void tt_pause(void)
 {
 #if defined(__x86_64__)

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "core/status.h"
+#include "wire/block.h"
+
+#define BLOCKS_MOST (1u << 24)
 
 tutti_status tt_bytes_reserve(tutti_bytes *bytes, size_t size)
 {
@@ -47,10 +50,43 @@ tutti_status tutti_bytes_append(tutti_bytes *bytes, const void *data,
     return TUTTI_OK;
 }
 
+tutti_status tt_bytes_hold(tutti_bytes *bytes, tutti_block *block)
+{
+    if (bytes->count == bytes->count_room) {
+        size_t room = bytes->count_room ? 2 * bytes->count_room : 4;
+        tutti_block **blocks = realloc(bytes->blocks, room * sizeof *blocks);
+        if (!blocks)
+            return tt_fail_memory("the blocks of a message");
+        bytes->blocks = blocks;
+        bytes->count_room = room;
+    }
+    bytes->blocks[bytes->count++] = block;
+    return TUTTI_OK;
+}
+
+tutti_status tutti_bytes_attach(tutti_bytes *bytes, const void *data,
+                                size_t size)
+{
+    tutti_block *block;
+    if (bytes->count >= BLOCKS_MOST)
+        return tt_fail(TUTTI_EMEM, "a message has %zu blocks; %u are the limit",
+                       bytes->count, BLOCKS_MOST);
+    tutti_status status = tt_block_of(&block, data, size);
+    if (status)
+        return status;
+    status = tt_bytes_hold(bytes, block);
+    if (status)
+        tutti_block_drop(block);
+    return status;
+}
+
 void tutti_bytes_clear(tutti_bytes *bytes)
 {
     if (!bytes)
         return;
+    while (bytes->count)
+        tutti_block_drop(bytes->blocks[--bytes->count]);
+    free(bytes->blocks);
     free(bytes->data);
     *bytes = (tutti_bytes){0};
 }

@@ -11,14 +11,15 @@
 
 #include "wire/frame.h"
 
-struct tt_ring_pair; /* what both ends map */
+struct tt_link; /* the rings, as this end sees them */
 
 struct tt_channel {
-    int fd;          /* the socket; owned; -1: none */
+    int fd;          /* the socket; owned; -1: none. Poll it for POLLRDHUP
+                      * only: descriptors lie in it until they are needed */
     bool ended;      /* the other end is closed or broken */
     tutti_bytes out; /* frames to send; [sent, out.size) not sent yet */
     size_t sent;
-    struct tt_ring_pair *pair;
+    struct tt_link *link; /* NULL: closed */
 };
 
 /* The place's end. `bells`: two eventfds that the worker may ring. *theirs is
@@ -58,6 +59,9 @@ TUTTI_MUST_CHECK tutti_status tt_channel_next(struct tt_channel *channel,
                                               struct tt_frame *frame,
                                               tutti_parcel *parcel);
 
+/* Whether the channel ended in the middle of a frame. */
+bool tt_channel_torn(const struct tt_channel *channel);
+
 /* A place says which bell wakes it when something comes: 0: none, it looks by
  * itself; 1, 2: bells[0], bells[1]. Look once more after it was set. */
 void tt_channel_watch(struct tt_channel *channel, unsigned bell);
@@ -67,7 +71,7 @@ void tt_channel_watch(struct tt_channel *channel, unsigned bell);
 void tt_channel_wait(struct tt_channel *channel);
 
 /* The task that runs, as the worker says: written by it, read by the place. */
-void tt_channel_set_at(struct tt_channel *channel, uint64_t at);
+_Atomic uint64_t *tt_channel_at_word(struct tt_channel *channel);
 uint64_t tt_channel_at(const struct tt_channel *channel);
 
 #endif

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "core/status.h"
+#include "wire/block.h"
 #include "wire/bytes.h"
 
 #define MAGIC 0x69747574u /* "tuti" */
 
-_Static_assert(sizeof(struct tt_frame) == 64, "a header is 64 bytes");
+_Static_assert(sizeof(struct tt_frame) == 80, "a header is 80 bytes");
+_Static_assert(sizeof(struct tt_ref) == 32, "payloads stay aligned to 16");
 
 static uint32_t check_of(const struct tt_frame *frame)
 {
@@ -19,47 +21,109 @@ static uint32_t check_of(const struct tt_frame *frame)
     return sum;
 }
 
-tutti_status tt_frame_open(tutti_bytes *out, size_t *mark)
+tutti_status tt_frame_open(tutti_bytes *out, struct tt_mark *mark)
 {
     tutti_status status = tt_bytes_reserve(out, sizeof(struct tt_frame));
     if (status)
         return status;
-    *mark = out->size;
+    *mark = (struct tt_mark){out->size, out->count};
     out->size += sizeof(struct tt_frame);
     return TUTTI_OK;
 }
 
-tutti_status tt_frame_close(tutti_bytes *out, size_t mark,
+void tt_frame_give_up(tutti_bytes *out, struct tt_mark mark)
+{
+    out->size = mark.size;
+    while (out->count > mark.count)
+        tutti_block_drop(out->blocks[--out->count]);
+}
+
+/* A large payload becomes a block. Where that cannot be, it stays. */
+static bool move(tutti_bytes *out, size_t begin)
+{
+    tutti_block *block;
+    size_t size = out->size - begin;
+    if (size <= TT_FRAME_MOVE || tutti_block_alloc(&block, size))
+        return false;
+    if (tt_bytes_hold(out, block)) {
+        tutti_block_drop(block);
+        return false;
+    }
+    memcpy(tutti_block_data(block), out->data + begin, size);
+    out->size = begin;
+    return true;
+}
+
+tutti_status tt_frame_close(tutti_bytes *out, struct tt_mark mark,
                             struct tt_frame frame)
 {
-    frame.magic = MAGIC;
-    frame.size = out->size - mark - sizeof frame;
-    frame.check = check_of(&frame);
-    if (frame.size > TT_FRAME_LIMIT)
+    size_t begin = mark.size + sizeof frame, size = out->size - begin;
+    if (size > TT_FRAME_LIMIT)
         return tt_fail(TUTTI_EMEM,
-                       "a message of %" PRIu64 " bytes is too large; the "
-                       "limit is %" PRIu64,
-                       frame.size, TT_FRAME_LIMIT);
-    size_t padding = tt_frame_length(&frame) - sizeof frame - frame.size;
-    tutti_status status = tutti_bytes_append(out, (char[16]){0}, padding);
+                       "a message of %zu bytes is too large; the limit is "
+                       "%" PRIu64,
+                       size, TT_FRAME_LIMIT);
+    frame.magic = MAGIC;
+    frame.moved = frame.kind != TT_FRAME_SAID && move(out, begin);
+    memset(frame.unused, 0, sizeof frame.unused);
+    frame.size = out->size - begin;
+    frame.blocks = (uint32_t)(out->count - mark.count);
+    frame.check = check_of(&frame);
+    size_t length = tt_frame_length(&frame), have = out->size - mark.size;
+    tutti_status status = tt_bytes_reserve(out, length - have);
     if (status)
         return status;
-    memcpy(out->data + mark, &frame, sizeof frame);
+    memset(out->data + out->size, 0, length - have);
+    memcpy(out->data + mark.size, &frame, sizeof frame);
+    out->size = mark.size + length;
     return TUTTI_OK;
 }
 
 tutti_status tt_frame_put(tutti_bytes *out, struct tt_frame frame,
                           const void *data, size_t size)
 {
-    size_t mark = out->size;
+    struct tt_mark mark = {out->size, out->count};
     tutti_status status = tt_frame_open(out, &mark);
     if (!status)
         status = tutti_bytes_append(out, data, size);
     if (!status)
         status = tt_frame_close(out, mark, frame);
     if (status)
-        out->size = mark;
+        tt_frame_give_up(out, mark);
     return status;
+}
+
+tutti_status tt_frame_copy(tutti_bytes *out, const tutti_bytes *frames)
+{
+    struct tt_mark mark = {out->size, out->count};
+    tutti_status status = tutti_bytes_append(out, frames->data, frames->size);
+    for (size_t i = 0; !status && i < frames->count; i++) {
+        status = tt_bytes_hold(out, frames->blocks[i]);
+        if (!status)
+            tutti_block_keep(frames->blocks[i]);
+    }
+    if (status)
+        tt_frame_give_up(out, mark);
+    return status;
+}
+
+static size_t sum_blocks(tutti_block *const *blocks, size_t from, size_t count)
+{
+    size_t sum = 0;
+    for (size_t i = from; i < count; i++)
+        sum += tutti_block_size(blocks[i]);
+    return sum;
+}
+
+size_t tt_frame_bytes(const tutti_bytes *out, struct tt_mark mark)
+{
+    return out->size - mark.size +
+           sum_blocks(out->blocks, mark.count, out->count);
+}
+
+size_t tt_parcel_bytes(const tutti_parcel *parcel)
+{
+    return parcel->size + sum_blocks(parcel->blocks, 0, parcel->count);
 }
 
 tutti_status tt_frame_check(const struct tt_frame *frame)
@@ -79,5 +143,7 @@ tutti_status tt_frame_check(const struct tt_frame *frame)
                        "a message claims %" PRIu64
                        " bytes; the limit is %" PRIu64,
                        frame->size, TT_FRAME_LIMIT);
+    if (frame->moved > 1 || (frame->moved && (!frame->blocks || frame->size)))
+        return tt_fail(TUTTI_ESYS, "a message's header contradicts itself");
     return TUTTI_OK;
 }

@@ -1,13 +1,16 @@
 #include "wire/worker.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "core/budget.h"
 #include "core/clock.h"
 #include "core/status.h"
 #include "core/thread.h"
-#include "wire/stream.h"
+#include "wire/channel.h"
 
 tutti_status tt_worker_begin(struct tt_worker *worker,
                              const tutti_worker *calls, tutti_bytes *out)
@@ -26,18 +29,17 @@ static void forget(struct tt_worker *worker)
 }
 
 static tutti_status prepare(struct tt_worker *worker,
-                            const struct tt_frame *frame, const void *data,
-                            tutti_bytes *out)
+                            const struct tt_frame *frame,
+                            const tutti_parcel *parcel, tutti_bytes *out)
 {
     struct tt_frame answer = {.kind = TT_FRAME_PREPARED, .loop = frame->loop};
     tutti_bytes error = {0};
-    tutti_parcel parcel = {.data = data, .size = frame->size};
     if (!frame->loop)
         return tt_fail(TUTTI_ESYS, "asked to prepare for no loop");
     forget(worker);
     tt_thread_roam();
     answer.from = tt_clock();
-    if (worker->calls->job(worker->calls->arg, frame->loop, &parcel, &error))
+    if (worker->calls->job(worker->calls->arg, frame->loop, parcel, &error))
         answer.kind = TT_FRAME_REFUSED;
     else
         worker->loop = frame->loop;
@@ -47,43 +49,49 @@ static tutti_status prepare(struct tt_worker *worker,
     return status;
 }
 
-static tutti_status run(struct tt_worker *worker, const struct tt_frame *frame,
-                        const void *data, tutti_bytes *out)
+static tutti_status run(struct tt_worker *worker, struct tt_frame *frame,
+                        const tutti_parcel *parcel, tutti_bytes *out,
+                        bool *again)
 {
     struct tt_frame answer = *frame;
-    size_t mark;
+    struct tt_mark mark;
     if (!worker->loop || frame->loop != worker->loop)
         return tt_fail(TUTTI_ESYS,
                        "asked for tasks of loop %" PRIu64
                        ", prepared for %" PRIu64,
                        frame->loop, worker->loop);
-    tutti_parcel parcel = {.data = data, .size = frame->size};
-    size_t ran = frame->end - frame->begin;
+    size_t tasks = frame->end - frame->begin, ran = tasks;
     tutti_status status = tt_frame_open(out, &mark);
     if (status)
         return status;
     answer.kind = TT_FRAME_DONE;
     answer.from = tt_clock();
     if (worker->calls->range(worker->calls->arg, frame->loop, frame->begin,
-                             frame->end, frame->worker, &parcel, out, &ran))
+                             frame->end, frame->worker, parcel, out, &ran))
         return tt_fail(TUTTI_ETASK, "the worker was told to end");
+    if (ran > tasks || (ran == 0 && tasks))
+        return tt_fail(TUTTI_ETASK, "the worker ran %zu of %zu tasks", ran,
+                       tasks);
     answer.to = tt_clock();
+    answer.end = frame->begin = frame->begin + ran;
+    *again = ran < tasks;
     return tt_frame_close(out, mark, answer);
 }
 
-tutti_status tt_worker_take(struct tt_worker *worker,
-                            const struct tt_frame *frame, const void *data,
-                            tutti_bytes *out)
+tutti_status tt_worker_take(struct tt_worker *worker, struct tt_frame *frame,
+                            const tutti_parcel *parcel, tutti_bytes *out,
+                            bool *again)
 {
+    *again = false;
     switch (frame->kind) {
     case TT_FRAME_JOB:
-        return prepare(worker, frame, data, out);
+        return prepare(worker, frame, parcel, out);
     case TT_FRAME_FORGET:
         if (frame->loop == worker->loop)
             forget(worker);
         return TUTTI_OK;
     case TT_FRAME_RANGE:
-        return run(worker, frame, data, out);
+        return run(worker, frame, parcel, out, again);
     default:
         return tt_fail(TUTTI_ESYS,
                        "a message of kind %" PRIu32 " is not for a worker",
@@ -91,52 +99,137 @@ tutti_status tt_worker_take(struct tt_worker *worker,
     }
 }
 
+/* Serving */
+
+/* The channel of this process, for all its threads. */
+static struct serving {
+    pthread_mutex_t guard; /* guards sending, and: */
+    struct tt_channel *channel;
+    uint64_t loop; /* asked for; 0: none */
+} serving = {.guard = PTHREAD_MUTEX_INITIALIZER};
+
+static _Thread_local _Atomic uint64_t *at_word;
+
+/* What a task forks is no worker. */
+static void in_child(void)
+{
+    at_word = NULL;
+    pthread_mutex_init(&serving.guard, NULL);
+    serving.channel = NULL;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, in_child);
+}
+
 void tutti_worker_at(size_t index)
 {
-    (void)index;
+    if (at_word)
+        atomic_store_explicit(at_word, index, memory_order_relaxed);
+}
+
+/* Sends the frames in `answer`, and leaves it empty. They are made apart:
+ * others may say something meanwhile. */
+static void deliver(tutti_bytes *answer, uint64_t loop)
+{
+    pthread_mutex_lock(&serving.guard);
+    tutti_bytes empty = serving.channel->out;
+    serving.channel->out = *answer;
+    *answer = empty;
+    serving.loop = loop;
+    tt_channel_send(serving.channel, true);
+    pthread_mutex_unlock(&serving.guard);
 }
 
 void tutti_worker_say(tutti_voice voice, const char *text, size_t size)
 {
-    ssize_t n = write(voice == TUTTI_SAYS_OUT ? 1 : 2, text, size);
-    (void)n;
-}
-
-/* Handles all whole frames that are there; each answer leaves before the next
- * frame is looked at, so that what was computed survives a crash. */
-static tutti_status take_all(struct tt_worker *worker, struct tt_stream *stream)
-{
-    for (;;) {
-        struct tt_frame frame;
-        const void *data;
-        bool there;
-        tutti_status status = tt_stream_next(stream, &there, &frame, &data);
-        if (status || !there)
-            return status;
-        status = tt_worker_take(worker, &frame, data, &stream->out);
-        if (status)
-            return status;
-        tt_stream_send(stream, true);
+    struct tt_frame frame = {.kind = TT_FRAME_SAID, .worker = voice};
+    pthread_mutex_lock(&serving.guard);
+    bool sent = false;
+    if (serving.channel && serving.loop) {
+        frame.loop = serving.loop;
+        sent = tt_frame_put(&serving.channel->out, frame, text, size) ==
+               TUTTI_OK;
+        tt_channel_send(serving.channel, true);
+    }
+    pthread_mutex_unlock(&serving.guard);
+    while (!sent && size) {
+        ssize_t n = write(voice == TUTTI_SAYS_OUT ? 1 : 2, text, size);
+        if (n < 0 && errno != EINTR)
+            return;
+        text += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
     }
 }
 
-int tutti_worker_serve(int channel, const tutti_worker *calls)
+static void set_channel(struct tt_channel *channel)
 {
-    struct tt_stream stream;
+    pthread_mutex_lock(&serving.guard);
+    serving.channel = channel;
+    serving.loop = 0;
+    at_word = channel ? tt_channel_at_word(channel) : NULL;
+    pthread_mutex_unlock(&serving.guard);
+}
+
+/* Does what a frame asks for; each answer leaves at once, so that what was
+ * computed survives a crash. */
+static tutti_status answer_frame(struct tt_worker *worker,
+                                 struct tt_frame *frame,
+                                 const tutti_parcel *parcel,
+                                 tutti_bytes *answer)
+{
+    tutti_status status;
+    bool again;
+    if (frame->kind == TT_FRAME_JOB)
+        deliver(answer, frame->loop);
+    do {
+        status = tt_worker_take(worker, frame, parcel, answer, &again);
+        if (!status)
+            deliver(answer, worker->loop);
+    } while (!status && again);
+    return status;
+}
+
+/* Serves until the channel ends. */
+static tutti_status serve(struct tt_worker *worker, struct tt_channel *channel,
+                          tutti_bytes *answer)
+{
+    tutti_status status = TUTTI_OK;
+    while (!status && !channel->ended) {
+        struct tt_frame frame;
+        tutti_parcel parcel;
+        bool there;
+        status = tt_channel_next(channel, &there, &frame, &parcel);
+        if (!status && there)
+            status = answer_frame(worker, &frame, &parcel, answer);
+        else if (!status && !channel->ended)
+            tt_channel_wait(channel);
+    }
+    if (!status && tt_channel_torn(channel))
+        status = tt_fail(TUTTI_ESYS, "the channel ended within a message");
+    return status;
+}
+
+int tutti_worker_serve(int fd, const tutti_worker *calls)
+{
+    struct tt_channel channel;
     struct tt_worker worker;
+    tutti_bytes answer = {0};
     tt_budget_inside = 1;
     tt_thread_keep();
-    tt_stream_init(&stream, channel);
-    tutti_status status = tt_worker_begin(&worker, calls, &stream.out);
-    tt_stream_send(&stream, true);
-    while (!status && !stream.ended) {
-        status = tt_stream_receive(&stream, true);
-        if (!status)
-            status = take_all(&worker, &stream);
-    }
-    if (!status && tt_stream_torn(&stream))
-        status = tt_fail(TUTTI_ESYS, "the channel ended within a message");
-    tt_stream_fini(&stream);
+    tutti_status status = tt_channel_take(&channel, fd);
+    if (status)
+        return -1;
+    set_channel(&channel);
+    status = tt_worker_begin(&worker, calls, &answer);
+    if (!status)
+        deliver(&answer, 0);
+    if (!status)
+        status = serve(&worker, &channel, &answer);
+    set_channel(NULL);
+    tt_channel_fini(&channel);
+    tutti_bytes_clear(&answer);
     forget(&worker);
     return status ? -1 : 0;
 }

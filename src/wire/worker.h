@@ -16,11 +16,12 @@ TUTTI_MUST_CHECK tutti_status tt_worker_begin(struct tt_worker *worker,
                                               const tutti_worker *calls,
                                               tutti_bytes *out);
 
-/* Does what one frame asks for and appends the answer. A failure ends the
- * worker. */
+/* Does what one frame asks for and appends the answer. *again: the answer is a
+ * part; send it, then call again with the frame as it is now. A failure ends
+ * the worker. */
 TUTTI_MUST_CHECK tutti_status tt_worker_take(struct tt_worker *worker,
-                                             const struct tt_frame *frame,
-                                             const void *data,
-                                             tutti_bytes *out);
+                                             struct tt_frame *frame,
+                                             const tutti_parcel *parcel,
+                                             tutti_bytes *out, bool *again);
 
 #endif

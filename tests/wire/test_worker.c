@@ -4,15 +4,17 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/status.h"
-#include "wire/stream.h"
+#include "wire/channel.h"
 #include "wire/worker.h"
 #include "wire/zygote.h"
 
@@ -20,6 +22,7 @@
 struct notes {
     uint64_t job, forgot;
     bool refuses, ends;
+    size_t most; /* tasks at a time; 0: all */
 };
 
 static int job(void *arg, uint64_t loop, const tutti_parcel *parcel,
@@ -42,24 +45,30 @@ static int range(void *arg, uint64_t loop, size_t begin, size_t end,
                  unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,
                  size_t *ran)
 {
-    (void)ran;
     struct notes *notes = arg;
     assert_int_equal(loop, notes->job);
     assert_int_equal(worker, 3);
-    assert_int_equal(end - begin, 2);
+    assert_int_equal(end, 2);
+    assert_int_equal(*ran, end - begin);
     if (notes->ends)
         return 1;
+    if (notes->most)
+        *ran = notes->most == 9 ? 0 : notes->most;
+    tutti_worker_at(begin + 40);
+    tutti_worker_say(TUTTI_SAYS_OUT, "", 0);
     return tutti_bytes_append(out, parcel->data, parcel->size) ||
            tutti_bytes_append(out, "!", 1);
 }
 
-static tutti_status ask(struct tt_worker *worker, struct tt_frame frame,
+static bool again;
+
+static tutti_status ask(struct tt_worker *worker, struct tt_frame *frame,
                         const char *text, tutti_bytes *out)
 {
-    frame.size = strlen(text);
-    frame.worker = 3;
+    tutti_parcel parcel = {.data = text, .size = strlen(text)};
+    frame->worker = 3;
     out->size = 0;
-    return tt_worker_take(worker, &frame, text, out);
+    return tt_worker_take(worker, frame, &parcel, out, &again);
 }
 
 static void expect(const tutti_bytes *out, uint32_t kind, uint64_t loop,
@@ -86,50 +95,77 @@ static void test_states(void **state)
     (void)state;
     assert_int_equal(tt_worker_begin(&worker, &calls, &out), TUTTI_OK);
     expect(&out, TT_FRAME_HELLO, 0, "");
-    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_ESYS);
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ESYS);
 
     struct tt_frame first = {.kind = TT_FRAME_JOB, .loop = 5};
-    assert_int_equal(ask(&worker, first, "function", &out), TUTTI_OK);
+    assert_int_equal(ask(&worker, &first, "function", &out), TUTTI_OK);
     expect(&out, TT_FRAME_PREPARED, 5, "");
-    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_OK);
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
     expect(&out, TT_FRAME_DONE, 5, "ab!");
+    assert_false(again);
+
+    range_of.begin = 0; /* in two parts */
+    notes.most = 1;
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
+    struct tt_frame part;
+    memcpy(&part, out.data, sizeof part);
+    assert_int_equal(part.begin, 0);
+    assert_int_equal(part.end, 1);
+    assert_true(again);
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
+    memcpy(&part, out.data, sizeof part);
+    assert_int_equal(part.begin, 1);
+    assert_int_equal(part.end, 2);
+    assert_false(again);
+    range_of.begin = 0;
+    for (notes.most = 3; notes.most <= 9; notes.most += 6)
+        assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ETASK);
+    notes.most = 0;
 
     struct tt_frame second = {.kind = TT_FRAME_JOB, .loop = 6};
     notes.refuses = true;
-    assert_int_equal(ask(&worker, second, "function", &out), TUTTI_OK);
+    assert_int_equal(ask(&worker, &second, "function", &out), TUTTI_OK);
     expect(&out, TT_FRAME_REFUSED, 6, "no");
     assert_int_equal(notes.forgot, 5);
     range_of.loop = 6;
-    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_ESYS);
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ESYS);
 
     notes.refuses = false;
-    assert_int_equal(ask(&worker, second, "function", &out), TUTTI_OK);
+    assert_int_equal(ask(&worker, &second, "function", &out), TUTTI_OK);
     struct tt_frame over = {.kind = TT_FRAME_FORGET, .loop = 6};
-    assert_int_equal(ask(&worker, over, "", &out), TUTTI_OK);
+    assert_int_equal(ask(&worker, &over, "", &out), TUTTI_OK);
     assert_int_equal(out.size, 0);
     assert_int_equal(notes.forgot, 6);
-    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_ESYS);
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ESYS);
 
-    assert_int_equal(ask(&worker, second, "function", &out), TUTTI_OK);
+    assert_int_equal(ask(&worker, &second, "function", &out), TUTTI_OK);
     notes.ends = true;
-    assert_int_equal(ask(&worker, range_of, "ab", &out), TUTTI_ETASK);
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ETASK);
     struct tt_frame wrong = {.kind = TT_FRAME_DONE};
-    assert_int_equal(ask(&worker, wrong, "", &out), TUTTI_ESYS);
+    assert_int_equal(ask(&worker, &wrong, "", &out), TUTTI_ESYS);
     tutti_bytes_clear(&out);
 }
 
-/* What tutti_worker_serve() returns when the other end does `act`. */
+/* A channel whose worker's end is *theirs. */
+static void make(struct tt_channel *channel, int *theirs)
+{
+    int bell = eventfd(0, EFD_CLOEXEC), bells[2] = {bell, bell};
+    assert_int_equal(tt_channel_make(channel, bells, theirs), TUTTI_OK);
+    close(bell);
+}
+
+/* What tutti_worker_serve() returns when it is sent frames, then the end. */
 static int serve(const char *send, size_t size)
 {
     struct notes notes = {0};
     tutti_worker calls = {&notes, job, forget, range};
-    int fds[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    assert_int_equal(send ? write(fds[1], send, size) : 0, size);
-    shutdown(fds[1], SHUT_WR);
-    int result = tutti_worker_serve(fds[0], &calls);
-    close(fds[1]);
-    return result;
+    struct tt_channel channel;
+    int theirs;
+    make(&channel, &theirs);
+    assert_int_equal(tutti_bytes_append(&channel.out, send, size), TUTTI_OK);
+    tt_channel_send(&channel, false);
+    tt_channel_fini(&channel);
+    return tutti_worker_serve(theirs, &calls);
 }
 
 static void test_serve(void **state)
@@ -137,15 +173,24 @@ static void test_serve(void **state)
     tutti_bytes out = {0};
     struct tt_frame frame = {.kind = TT_FRAME_JOB, .loop = 5};
     static const char nonsense[100] = "something else";
+    int fds[2];
     (void)state;
     assert_int_equal(tt_frame_put(&out, frame, "function", 8), TUTTI_OK);
     assert_int_equal(serve(NULL, 0), 0);
     assert_int_equal(serve(out.data, out.size), 0);
-    assert_int_equal(serve(out.data, out.size - 1), -1);
-    assert_string_equal(tutti_detail(), "the channel ended within a message");
-    assert_int_equal(serve(nonsense, sizeof nonsense), -1);
-    assert_non_null(strstr(tutti_detail(), "a message begins with"));
     tutti_bytes_clear(&out);
+
+    /* What is no channel. */
+    tutti_worker calls = {0};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    assert_int_equal(write(fds[1], nonsense, sizeof nonsense), sizeof nonsense);
+    assert_int_equal(tutti_worker_serve(fds[0], &calls), -1);
+    assert_non_null(strstr(tutti_detail(), "something else wrote"));
+    close(fds[1]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    close(fds[1]);
+    assert_int_equal(tutti_worker_serve(fds[0], &calls), -1);
+    assert_non_null(strstr(tutti_detail(), "ended before"));
 }
 
 /* A zygote in a child process; its control socket. Its workers write their

@@ -74,9 +74,9 @@ static void free_process(struct tt_feeder *f, struct tt_process *p)
     p->seat = NULL;
     if (p->state != TT_PROCESS_WORKS)
         return;
-    if (tt_frame_put(&p->stream.out, forget, NULL, 0) != TUTTI_OK)
+    if (tt_frame_put(&p->channel.out, forget, NULL, 0) != TUTTI_OK)
         p->loop = 0; /* it forgets at its next job */
-    tt_stream_send(&p->stream, false);
+    tt_channel_send(&p->channel, false);
     tt_staff_turn(f, p, TT_PROCESS_IDLE);
 }
 
@@ -151,7 +151,7 @@ static bool has_work(struct tt_feed *feed)
 static bool send_job(struct tt_feed *feed, struct tt_process *p)
 {
     tutti_status status = TUTTI_OK;
-    size_t mark;
+    struct tt_mark mark;
     if (!feed->job.size) {
         tt_detail_clear();
         status = tt_frame_open(&feed->job, &mark);
@@ -164,8 +164,7 @@ static bool send_job(struct tt_feed *feed, struct tt_process *p)
                 (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop});
     }
     if (!status)
-        status =
-            tutti_bytes_append(&p->stream.out, feed->job.data, feed->job.size);
+        status = tt_frame_copy(&p->channel.out, &feed->job);
     if (status) {
         tutti_bytes_clear(&feed->job);
         tt_feed_break(feed, status, tutti_detail());
@@ -242,7 +241,7 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     p->loop = feed->loop;
     p->prepared = false;
     tt_staff_turn(f, p, TT_PROCESS_PREPARES);
-    tt_stream_send(&p->stream, false);
+    tt_channel_send(&p->channel, false);
 }
 
 /* Tasks from here on need not be run: SIZE_MAX: all must. */
@@ -420,24 +419,25 @@ static void refused(struct tt_feeder *f, struct tt_process *p, const char *data,
 }
 
 tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
-                          const struct tt_frame *frame, const void *data)
+                          const struct tt_frame *frame,
+                          const tutti_parcel *parcel)
 {
     struct tt_seat *seat = p->seat;
     bool prepares = p->state == TT_PROCESS_PREPARES;
     if (frame->kind == TT_FRAME_DONE && seat && seat->lane) {
-        tutti_status status = tt_range_done(f, seat, frame, data);
+        tutti_status status = tt_range_done(f, seat, frame, parcel);
         if (!status && p->state == TT_PROCESS_WORKS)
             serve(f, seat);
         return status;
     }
-    if (p->state >= TT_PROCESS_LOST)
+    if (p->state >= TT_PROCESS_LOST || frame->kind == TT_FRAME_SAID)
         return TUTTI_OK;
     if (!prepares || frame->loop != p->loop ||
         (frame->kind != TT_FRAME_PREPARED && frame->kind != TT_FRAME_REFUSED))
         return tt_fail(TUTTI_ESYS, "a message of kind %u was not expected",
                        frame->kind);
     if (frame->kind == TT_FRAME_REFUSED)
-        refused(f, p, data, frame->size);
+        refused(f, p, parcel->data, parcel->size);
     else if (seat)
         join(f, seat);
     else

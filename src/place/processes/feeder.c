@@ -1,5 +1,5 @@
 /* The feeder thread: orders, events, time. */
-#define _GNU_SOURCE /* ppoll */
+#define _GNU_SOURCE /* ppoll, POLLRDHUP */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -47,9 +47,8 @@ static size_t list_polls(struct tt_feeder *f)
     for (struct tt_zygote *z = f->zygotes; z; z = z->next)
         f->polls[count++] = (struct pollfd){.fd = z->control, .events = POLLIN};
     for (struct tt_process *p = f->processes; p; p = p->next) {
-        short events = tt_stream_full(&p->stream) ? POLLIN | POLLOUT : POLLIN;
-        int fd = p->state < TT_PROCESS_LOST ? p->stream.fd : -1;
-        f->polls[count++] = (struct pollfd){.fd = fd, .events = events};
+        int fd = p->state < TT_PROCESS_LOST ? p->channel.fd : -1;
+        f->polls[count++] = (struct pollfd){.fd = fd, .events = POLLRDHUP};
     }
     return count;
 }
@@ -97,9 +96,7 @@ static void handle_events(struct tt_feeder *f)
     for (struct tt_zygote *z = f->zygotes; z; z = z->next)
         i++;
     for (struct tt_process *p = f->processes; p; p = p->next, i++) {
-        if (f->polls[i].revents & POLLOUT)
-            tt_stream_send(&p->stream, false);
-        if (f->polls[i].revents & ~POLLOUT)
+        if (f->polls[i].revents || tt_channel_ready(&p->channel))
             tt_staff_receive(f, p);
     }
     i = 1;

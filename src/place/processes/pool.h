@@ -13,7 +13,7 @@
 
 #include "loop/ledger.h"
 #include "loop/run.h"
-#include "wire/stream.h"
+#include "wire/channel.h"
 
 #define TT_POOL_MOST 1024 /* worker processes of a place */
 
@@ -72,7 +72,7 @@ enum tt_process_state {
 struct tt_process {
     struct tt_process *next;
     struct tt_zygote *zygote;
-    struct tt_stream stream;
+    struct tt_channel channel;
     enum tt_process_state state;
     uint64_t number; /* instance; never used twice */
     pid_t pid;       /* 0: unknown */
@@ -167,7 +167,8 @@ void tt_feed_order(struct tt_feeder *f, const struct tt_order *order);
 void tt_feed_tend(struct tt_feeder *f);
 /* A process answered. TUTTI_ESYS: nonsense. */
 tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
-                          const struct tt_frame *frame, const void *data);
+                          const struct tt_frame *frame,
+                          const tutti_parcel *parcel);
 /* The process that has this seat is dead. */
 void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause);
 /* No process can be had for this command; the detail says why. */

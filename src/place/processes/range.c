@@ -139,7 +139,7 @@ static tutti_status encode(struct tt_seat *seat, const struct tt_range *range,
                              .begin = range->begin,
                              .end = range->end,
                              .worker = seat->lane->worker};
-    size_t mark;
+    struct tt_mark mark;
     tutti_status status = tt_frame_open(out, &mark);
     if (status)
         return status;
@@ -177,8 +177,8 @@ static bool send_one(struct tt_feeder *f, struct tt_seat *seat)
     struct tt_process *p = seat->process;
     struct tt_range range;
     struct tt_entry *entry = NULL;
-    tutti_bytes *out = &p->stream.out;
-    size_t mark = out->size;
+    tutti_bytes *out = &p->channel.out;
+    struct tt_mark mark = {out->size, out->count};
     if (feed->broken || little_left(feed) ||
         (seat->dealt && !tt_range_dealt(feed)) || tt_range_worn_out(seat) ||
         !tt_ledger_next(&feed->ledger, feed->run, tasks_of(feed), &range))
@@ -193,10 +193,10 @@ static bool send_one(struct tt_feeder *f, struct tt_seat *seat)
     uint64_t now = tt_clock();
     seat->encoded += now - from;
     if (!entry) {
-        out->size = mark;
+        tt_frame_give_up(out, mark);
         return !feed->broken;
     }
-    learn_bytes(feed, out->size - mark, range.end - range.begin);
+    learn_bytes(feed, tt_frame_bytes(out, mark), range.end - range.begin);
     feed->range = range.end - range.begin;
     seat->dealt = true;
     seat->process->ranges++;
@@ -226,7 +226,7 @@ bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
     while (tt_ledger_held(&feed->ledger, p->number) < depth_of(feed) &&
            send_one(f, seat))
         ;
-    tt_stream_send(&p->stream, false);
+    tt_channel_send(&p->channel, false);
     struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number);
     if (entry && entry->deadline != UINT64_MAX)
         tt_feeder_due(f, entry->deadline);
@@ -252,7 +252,8 @@ static void account(struct tt_seat *seat, uint64_t *from, uint64_t *to)
 }
 
 tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
-                           const struct tt_frame *frame, const void *data)
+                           const struct tt_frame *frame,
+                           const tutti_parcel *parcel)
 {
     struct tt_feed *feed = seat->feed;
     tutti_run *run = feed->run;
@@ -265,10 +266,9 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
         return tt_fail(TUTTI_ESYS, "results of tasks that it did not have");
     account(seat, &from, &to);
     tt_detail_clear();
-    tutti_parcel parcel = {.data = data, .size = frame->size};
     uint64_t start = tt_clock();
     tutti_status status = feed->message->decode_range(
-        run->loop.context, range.begin, range.end, &parcel, &failed);
+        run->loop.context, range.begin, range.end, parcel, &failed);
     seat->encoded += tt_clock() - start;
     note_news(f, run);
     if (status)
@@ -279,7 +279,7 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
         tasks = status ? 0 : failed - range.begin;
     tt_run_ran(run, seat->lane, &range, tasks, from, to);
     tt_grain_learn(&feed->grain, tasks, to - from + 1);
-    learn_bytes(feed, frame->size, range.end - range.begin);
+    learn_bytes(feed, tt_parcel_bytes(parcel), range.end - range.begin);
     feed->longest -= feed->longest / 8; /* a stall is forgotten */
     if (to - from > feed->longest)
         feed->longest = to - from;

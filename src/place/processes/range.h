@@ -22,7 +22,8 @@ bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat);
 
 /* Results came. TUTTI_ESYS: not of the range that the process runs. */
 tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
-                           const struct tt_frame *frame, const void *data);
+                           const struct tt_frame *frame,
+                           const tutti_parcel *parcel);
 
 /* feed.c: the run's function or items cannot travel: nothing more is claimed
  * here. */

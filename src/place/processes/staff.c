@@ -137,26 +137,26 @@ static void lose(struct tt_feeder *f, struct tt_process *p, const char *why)
 
 static tutti_status start_process(struct tt_feeder *f, struct tt_zygote *z)
 {
-    int pair[2];
+    int bells[2] = {f->bell, f->bell}, theirs;
     struct tt_process *p = tt_feeder_room(f) ? calloc(1, sizeof *p) : NULL;
     if (!p)
         return tt_fail_memory("a worker process");
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+    tutti_status status = tt_channel_make(&p->channel, bells, &theirs);
+    if (status) {
         free(p);
-        return tt_fail(TUTTI_ESYS, "no socket for a worker process: %s",
-                       strerror(errno));
+        return status;
     }
+    tt_channel_watch(&p->channel, 1);
     p->zygote = z;
     p->number = ++f->numbers;
     p->since = f->now;
-    tt_stream_init(&p->stream, pair[0]);
     p->next = f->processes;
     f->processes = p;
     z->processes++;
     z->starting++;
     due_to_start(f);
-    tell(z, TT_ZYGOTE_FORK, p->number, pair[1]);
-    close(pair[1]);
+    tell(z, TT_ZYGOTE_FORK, p->number, theirs);
+    close(theirs);
     return TUTTI_OK;
 }
 
@@ -181,24 +181,12 @@ static void cause_of(const struct tt_process *p, char *out, size_t size)
         snprintf(out, size, "vanished");
 }
 
-/* Takes what a process sent before it died. */
-static void drain(struct tt_feeder *f, struct tt_process *p)
-{
-    struct tt_stream *stream = &p->stream;
-    size_t had;
-    do {
-        had = stream->in.size - stream->taken;
-        tt_staff_receive(f, p);
-    } while (!p->why[0] && !stream->ended &&
-             stream->in.size - stream->taken != had);
-}
-
 static void bury(struct tt_feeder *f, struct tt_process *p)
 {
     struct tt_zygote *z = p->zygote;
     char cause[sizeof p->why];
     if (p->seat && p->reported)
-        drain(f, p);
+        tt_staff_receive(f, p); /* what it sent before it died */
     cause_of(p, cause, sizeof cause);
     if (p->seat)
         tt_feed_lost(f, p, cause);
@@ -212,7 +200,7 @@ static void bury(struct tt_feeder *f, struct tt_process *p)
     }
     if (--z->processes == 0)
         z->since = f->now;
-    tt_stream_fini(&p->stream);
+    tt_channel_fini(&p->channel);
     free(p);
 }
 
@@ -261,7 +249,7 @@ static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
 
 void tt_staff_dismiss(struct tt_feeder *f, struct tt_process *p)
 {
-    tt_stream_fini(&p->stream);
+    tt_channel_fini(&p->channel);
     tt_staff_turn(f, p, TT_PROCESS_DYING);
 }
 
@@ -425,15 +413,16 @@ static tutti_status hear(struct tt_feeder *f, struct tt_process *p)
 {
     for (;;) {
         struct tt_frame frame;
-        const void *data;
+        tutti_parcel parcel;
         bool there;
-        tutti_status status = tt_stream_next(&p->stream, &there, &frame, &data);
+        tutti_status status =
+            tt_channel_next(&p->channel, &there, &frame, &parcel);
         if (status || !there)
             return status;
         if (p->state == TT_PROCESS_STARTS && frame.kind == TT_FRAME_HELLO)
             greet(f, p, &frame);
         else
-            status = tt_feed_hear(f, p, &frame, data);
+            status = tt_feed_hear(f, p, &frame, &parcel);
         if (status)
             return status;
     }
@@ -441,9 +430,8 @@ static tutti_status hear(struct tt_feeder *f, struct tt_process *p)
 
 void tt_staff_receive(struct tt_feeder *f, struct tt_process *p)
 {
-    tutti_status status = tt_stream_receive(&p->stream, false);
-    if (!status)
-        status = hear(f, p);
+    tt_channel_send(&p->channel, false);
+    tutti_status status = hear(f, p);
     bool live = p->state < TT_PROCESS_LOST;
     if (status) {
         char why[sizeof p->why];
@@ -453,7 +441,7 @@ void tt_staff_receive(struct tt_feeder *f, struct tt_process *p)
             lose(f, p, why);
         else
             snprintf(p->why, sizeof p->why, "%s", why);
-    } else if (live && p->stream.ended) {
+    } else if (live && p->channel.ended) {
         /* It ends; the zygote will say how. */
         tt_staff_turn(f, p, TT_PROCESS_LOST);
     }
@@ -469,7 +457,7 @@ void tt_staff_end(struct tt_feeder *f)
     }
     for (p = f->processes; p; p = after) {
         after = p->next;
-        tt_stream_fini(&p->stream);
+        tt_channel_fini(&p->channel);
         free(p);
     }
 }

@@ -1,0 +1,33 @@
+/* What a channel keeps for itself. */
+#ifndef TT_WIRE_LINK_H
+#define TT_WIRE_LINK_H
+
+#include "wire/channel.h"
+#include "wire/loan.h"
+
+struct tt_link {
+    struct tt_map *map;
+    bool worker;
+    int bells[2]; /* a worker's; owned */
+    struct tt_ring_end in, out;
+    bool gone;   /* the socket says so */
+    bool broken; /* impossible positions */
+
+    /* Receiving. */
+    tutti_bytes buffer; /* read; [taken, buffer.size) not handed out yet */
+    size_t taken;
+    bool gave;         /* the last look found a frame */
+    tutti_bytes parcel; /* the blocks of the frame that was handed out */
+    struct tt_debts debts;
+    uint64_t average; /* ns that a worker waits */
+    bool rested;      /* it waited long, and gave back memory */
+
+    /* Sending the frame at channel->sent. */
+    size_t length, done;   /* bytes of it, written; length 0: not begun */
+    size_t first, blocks;  /* its blocks in channel->out */
+    size_t block;          /* of these, the one under way */
+    uint64_t block_done;   /* bytes of it that are written */
+    struct tt_loans loans;
+};
+
+#endif
