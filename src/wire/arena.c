@@ -12,9 +12,9 @@
 
 #include "core/status.h"
 
-#define SMALL (256u << 10)      /* pieces up to here share a shelf */
-#define SHELF_PAGES 512u        /* 2 MiB */
-#define IDLE_MOST 64u           /* segments kept while nobody uses them */
+#define SMALL (256u << 10) /* pieces up to here share a shelf */
+#define SHELF_PAGES 512u   /* 2 MiB */
+#define IDLE_MOST 64u      /* segments kept while nobody uses them */
 #define ROUND(size) (((size) + TT_PAGE - 1) & ~(size_t)(TT_PAGE - 1))
 
 struct tt_segment {
@@ -124,8 +124,7 @@ static int make_file(size_t size)
 
 static tutti_status make(struct tt_segment **out, size_t size, uint32_t pages)
 {
-    struct tt_segment *s =
-        calloc(1, sizeof *s + pages * sizeof(tutti_block *));
+    struct tt_segment *s = calloc(1, sizeof *s + pages * sizeof(tutti_block *));
     if (!s)
         return tt_fail_memory("shared memory");
     s->size = size;
@@ -207,8 +206,7 @@ tutti_status tt_arena_take(struct tt_piece *out, size_t size,
     bool small = room <= SMALL;
     uint32_t count = small ? (uint32_t)(room / TT_PAGE) : 1, first = 0;
     pthread_mutex_lock(&arena.guard);
-    struct tt_segment *s =
-        small ? find_shelf(count, &first) : find_large(room);
+    struct tt_segment *s = small ? find_shelf(count, &first) : find_large(room);
     if (!s) {
         pthread_mutex_unlock(&arena.guard);
         tutti_status status =
@@ -260,14 +258,13 @@ tutti_block *tt_arena_find(const void *data, size_t size)
     pthread_mutex_lock(&arena.guard);
     for (struct tt_segment *s = arena.segments; s && !owner; s = s->next)
         if (s->fd >= 0 && at >= s->base && at < s->base + s->size)
-            owner = s->owners[s->pages > 1
-                                  ? (size_t)(at - s->base) / TT_PAGE
-                                  : 0];
+            owner =
+                s->owners[s->pages > 1 ? (size_t)(at - s->base) / TT_PAGE : 0];
     if (owner) {
         size_t skip = (size_t)(at - (char *)tutti_block_data(owner));
         size_t all = tutti_block_size(owner);
-        owner = skip <= all && size <= all - skip ? tutti_block_keep(owner)
-                                                  : NULL;
+        owner =
+            skip <= all && size <= all - skip ? tutti_block_keep(owner) : NULL;
     }
     pthread_mutex_unlock(&arena.guard);
     return owner;

@@ -14,7 +14,8 @@
 #include <tutti/sys/message.h>
 
 #define TT_PAGE 4096u
-#define TT_ARENA_KEEP ((size_t)256 << 20) /* bytes kept while nobody uses them */
+/* Bytes that are kept while nobody uses them. */
+#define TT_ARENA_KEEP ((size_t)256 << 20)
 
 struct tt_segment;
 
@@ -38,7 +39,7 @@ tutti_block *tt_arena_find(const void *data, size_t size);
 /* Somebody else may look at this segment for ever: it is not used again. */
 void tt_arena_forsake(struct tt_segment *segment);
 
-/* Gives back what nobody uses, the oldest first, until `keep` bytes are left. */
+/* Gives back what nobody uses, the oldest first, down to `keep` bytes. */
 void tt_arena_trim(size_t keep);
 
 /* What is needed to lend a segment. False: it is of a parent process. */

@@ -37,8 +37,8 @@ static tutti_block *new_block(enum kind kind, char *data, size_t size)
 {
     tutti_block *block = malloc(sizeof *block);
     if (block)
-        *block = (tutti_block){
-            .users = 1, .kind = kind, .data = data, .size = size};
+        *block =
+            (tutti_block){.users = 1, .kind = kind, .data = data, .size = size};
     return block;
 }
 
@@ -128,8 +128,8 @@ tutti_status tt_block_of(tutti_block **out, const void *data, size_t size)
         return TUTTI_OK;
     }
     /* The memory is the caller's to read, writes to it would be an error. */
-    tutti_block *view = new_block(
-        VIEW, root->data + ((const char *)data - root->data), size);
+    tutti_block *view =
+        new_block(VIEW, root->data + ((const char *)data - root->data), size);
     if (!view) {
         tutti_block_drop(root);
         return tt_fail_memory("a block");

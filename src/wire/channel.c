@@ -19,8 +19,8 @@
 #define SPIN_NS 50000u  /* a wait that is likely shorter is spent spinning */
 #define PAUSES 100
 #define YIELDS 100
-#define REST_NS 1000000000u   /* an idle worker gives back its memory */
-#define LONG_NS 60000000000u  /* a sleep's end */
+#define REST_NS 1000000000u  /* an idle worker gives back its memory */
+#define LONG_NS 60000000000u /* a sleep's end */
 #define REST_KEEP (8u << 20)
 
 static tutti_status start(struct tt_channel *channel, int fd,
@@ -33,10 +33,10 @@ static tutti_status start(struct tt_channel *channel, int fd,
     link->map = map;
     link->worker = worker;
     link->bells[0] = link->bells[1] = -1;
-    link->in = (struct tt_ring_end){&map->pair->rings[in],
-                                    map->pair->data[in], 0};
-    link->out = (struct tt_ring_end){&map->pair->rings[out],
-                                     map->pair->data[out], 0};
+    link->in =
+        (struct tt_ring_end){&map->pair->rings[in], map->pair->data[in], 0};
+    link->out =
+        (struct tt_ring_end){&map->pair->rings[out], map->pair->data[out], 0};
     tt_debts_init(&link->debts, map, in);
     *channel = (struct tt_channel){.fd = fd, .link = link};
     return TUTTI_OK;
@@ -51,8 +51,8 @@ tutti_status tt_channel_make(struct tt_channel *channel, const int bells[2],
     if (status)
         return status;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
-        status = tt_fail(TUTTI_ESYS, "no socket for a channel: %s",
-                         strerror(errno));
+        status =
+            tt_fail(TUTTI_ESYS, "no socket for a channel: %s", strerror(errno));
         goto drop_map;
     }
     struct tt_note note = {.size = sizeof(struct tt_ring_pair)};
@@ -376,8 +376,7 @@ static tutti_status take_blocks(struct tt_channel *channel,
     for (uint32_t i = 0; !status && i < head->blocks; i++) {
         tutti_block *block;
         memcpy(&ref, refs + i * sizeof ref, sizeof ref);
-        status =
-            tt_debts_take(&link->debts, channel->fd, &ref, bytes, &block);
+        status = tt_debts_take(&link->debts, channel->fd, &ref, bytes, &block);
         if (status)
             break;
         status = tt_bytes_hold(&link->parcel, block);
@@ -505,8 +504,7 @@ static bool stirs(const struct tt_channel *channel)
 {
     const struct tt_link *link = channel->link;
     return tt_ring_filled(&link->in) ||
-           atomic_load_explicit(&link->map->pair->closed,
-                                memory_order_relaxed);
+           atomic_load_explicit(&link->map->pair->closed, memory_order_relaxed);
 }
 
 static bool spin(const struct tt_channel *channel, uint64_t until)
@@ -562,8 +560,7 @@ _Atomic uint64_t *tt_channel_at_word(struct tt_channel *channel)
 
 uint64_t tt_channel_at(const struct tt_channel *channel)
 {
-    return channel->link
-               ? atomic_load_explicit(&channel->link->map->pair->at,
-                                      memory_order_relaxed)
-               : 0;
+    return channel->link ? atomic_load_explicit(&channel->link->map->pair->at,
+                                                memory_order_relaxed)
+                         : 0;
 }

@@ -23,19 +23,19 @@ enum tt_frame_kind {
 };
 
 #define TT_FRAME_LIMIT ((uint64_t)1 << 40) /* bytes of a payload, a block */
-#define TT_FRAME_MOVE (64u << 10) /* larger payloads become a block */
+#define TT_FRAME_MOVE (64u << 10)          /* larger payloads become a block */
 
 struct tt_frame {
     uint32_t magic; /* set by tt_frame_close(), as what says so below */
     uint32_t kind;
-    uint64_t size;     /* bytes of the payload; set */
-    uint64_t loop;     /* number of a loop, unique in its place */
-    uint64_t begin;    /* tasks */
-    uint64_t end;      /* */
-    uint64_t from, to; /* tt_clock() around the user's code */
-    uint32_t worker;   /* its lane */
-    uint32_t blocks;   /* set */
-    uint32_t moved;    /* set; 1: the payload is the last block, size is 0 */
+    uint64_t size;      /* bytes of the payload; set */
+    uint64_t loop;      /* number of a loop, unique in its place */
+    uint64_t begin;     /* tasks */
+    uint64_t end;       /* */
+    uint64_t from, to;  /* tt_clock() around the user's code */
+    uint32_t worker;    /* its lane */
+    uint32_t blocks;    /* set */
+    uint32_t moved;     /* set; 1: the payload is the last block, size is 0 */
     uint32_t unused[2]; /* set: 0 */
     uint32_t check;     /* set */
 };

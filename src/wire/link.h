@@ -16,17 +16,17 @@ struct tt_link {
     /* Receiving. */
     tutti_bytes buffer; /* read; [taken, buffer.size) not handed out yet */
     size_t taken;
-    bool gave;         /* the last look found a frame */
+    bool gave;          /* the last look found a frame */
     tutti_bytes parcel; /* the blocks of the frame that was handed out */
     struct tt_debts debts;
     uint64_t average; /* ns that a worker waits */
     bool rested;      /* it waited long, and gave back memory */
 
     /* Sending the frame at channel->sent. */
-    size_t length, done;   /* bytes of it, written; length 0: not begun */
-    size_t first, blocks;  /* its blocks in channel->out */
-    size_t block;          /* of these, the one under way */
-    uint64_t block_done;   /* bytes of it that are written */
+    size_t length, done;  /* bytes of it, written; length 0: not begun */
+    size_t first, blocks; /* its blocks in channel->out */
+    size_t block;         /* of these, the one under way */
+    uint64_t block_done;  /* bytes of it that are written */
     struct tt_loans loans;
 };
 

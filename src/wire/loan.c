@@ -122,9 +122,8 @@ static uint32_t slot_of(struct tt_loans *loans, struct tt_ring *ring,
         if (loans->slots[i].used < loans->slots[oldest].used)
             oldest = i;
     }
-    struct tt_note note = {.slot = oldest,
-                           .serial = loans->serial + 1,
-                           .size = segment->size};
+    struct tt_note note = {
+        .slot = oldest, .serial = loans->serial + 1, .size = segment->size};
     if (atomic_load(&ring->narrow) ||
         !tt_note_send(socket, &note, &segment->fd, 1))
         return TT_SLOTS;
@@ -314,7 +313,8 @@ tutti_status tt_debts_take(struct tt_debts *debts, int socket,
     status = receive(debts, socket, ref->serial);
     if (status)
         return status;
-    if (ref->slot >= TT_SLOTS || debts->slots[ref->slot].serial != ref->serial ||
+    if (ref->slot >= TT_SLOTS ||
+        debts->slots[ref->slot].serial != ref->serial ||
         ref->ticket >= TT_TICKETS ||
         ref->offset > debts->slots[ref->slot].size ||
         ref->size > debts->slots[ref->slot].size - ref->offset)

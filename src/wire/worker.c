@@ -149,8 +149,8 @@ void tutti_worker_say(tutti_voice voice, const char *text, size_t size)
     bool sent = false;
     if (serving.channel && serving.loop) {
         frame.loop = serving.loop;
-        sent = tt_frame_put(&serving.channel->out, frame, text, size) ==
-               TUTTI_OK;
+        sent =
+            tt_frame_put(&serving.channel->out, frame, text, size) == TUTTI_OK;
         tt_channel_send(serving.channel, true);
     }
     pthread_mutex_unlock(&serving.guard);

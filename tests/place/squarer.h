@@ -9,7 +9,7 @@ enum act {
     ACT_CRASH,    /* SIGSEGV */
     ACT_EXIT,     /* status `value` */
     ACT_HANG,     /* for ever */
-    ACT_NONSENSE, /* writes to its channel */
+    ACT_NONSENSE, /* writes where it must not */
     ACT_SLEEP,    /* `value` ms, then as ACT_SQUARE */
     ACT_FAIL,     /* the task fails */
     ACT_END,      /* the worker asks for its own end */
