@@ -1,7 +1,9 @@
 /* Runs and the seats that they have here. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/budget.h"
 #include "core/clock.h"
@@ -418,6 +420,28 @@ static void refused(struct tt_feeder *f, struct tt_process *p, const char *data,
     leave(f, seat);
 }
 
+/* What it prints goes to whom it works for, else to this process's own. */
+static void said(struct tt_process *p, const struct tt_frame *frame,
+                 const char *text, size_t size)
+{
+    struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
+    tutti_voice voice = (tutti_voice)frame->worker;
+    if (feed && frame->loop == feed->loop && feed->message->say) {
+        feed->message->say(feed->run->loop.context, voice, text, size);
+        return;
+    }
+    int fd = voice == TUTTI_SAYS_OUT   ? STDOUT_FILENO
+             : voice == TUTTI_SAYS_ERR ? STDERR_FILENO
+                                       : -1;
+    while (fd >= 0 && size) {
+        ssize_t n = write(fd, text, size);
+        if (n < 0 && errno != EINTR)
+            return;
+        text += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+}
+
 tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
                           const struct tt_frame *frame,
                           const tutti_parcel *parcel)
@@ -430,7 +454,11 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
             serve(f, seat);
         return status;
     }
-    if (p->state >= TT_PROCESS_LOST || frame->kind == TT_FRAME_SAID)
+    if (frame->kind == TT_FRAME_SAID) {
+        said(p, frame, parcel->data, parcel->size);
+        return TUTTI_OK;
+    }
+    if (p->state >= TT_PROCESS_LOST)
         return TUTTI_OK;
     if (!prepares || frame->loop != p->loop ||
         (frame->kind != TT_FRAME_PREPARED && frame->kind != TT_FRAME_REFUSED))
