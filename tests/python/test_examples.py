@@ -1,0 +1,67 @@
+"""The textbook's examples run, and show what they say."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import tutti
+
+FOLDER = os.path.join(os.path.dirname(__file__), os.pardir, os.pardir,
+                      "examples", "textbook")
+
+
+def run(name, *args):
+    done = subprocess.run(
+        [sys.executable, os.path.join(FOLDER, name), *args],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        universal_newlines=True, timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_t01_pool():
+    out = run("t01_pool.py")
+    told = re.findall(r"^task (\d+) in process (\d+)$", out, re.M)
+    assert sorted(int(x) for x, _ in told) == list(range(9))
+    assert out.startswith("task 0 in process")
+    pids = {pid for x, pid in told if x != "0"}
+    assert len(pids) == 4 and told[0][1] not in pids
+    assert "4 processes; the caller's own among them: False" in out
+
+
+def test_t02_waiting():
+    out = run("t02_waiting.py", "0.1")
+    assert out.count("loop") >= 2 and out.count("  tutti.map") == 2
+    assert out.count("  tutti.Pool of %d" % tutti.cpu_count()) == 2
+
+
+def test_t03_tiny():
+    out = run("t03_tiny.py")
+    assert [line.split(" ")[0] for line in out.splitlines()] == [
+        "loop", "tutti.map", "tutti.Pool(2).map", "multiprocessing.Pool(2).map"]
+
+
+def test_t04_random_square():
+    pytest.importorskip("numpy")
+    out = run("t04_random_square.py", "3200")
+    rows = re.findall(r"^ +(\d+) +\d+\.\d+ +\d+\.\d+ +\d+\.\d+ +\S+$", out, re.M)
+    assert rows == ["10", "31", "100", "316", "1000", "3162"]
+    assert "l: loop, t: tutti.map" in out
+
+
+def test_t05_calls():
+    out = dict(re.split("  +", line, maxsplit=1)
+               for line in run("t05_calls.py").splitlines())
+    cubes = "[1, 8, 27, 64, 125, 216]"
+    assert int(out.pop("CPUs to use")) == tutti.cpu_count()
+    assert out == {
+        "apply": cubes, "map": cubes, "apply_async": cubes,
+        "map_async": cubes, "starmap": "[8, 9]", "imap": cubes,
+        "imap_unordered": "[0, 1, 8, 27, 64, 125, 216]", "callback": "27",
+        "a shared total": "5050",
+    }
