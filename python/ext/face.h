@@ -63,6 +63,17 @@ struct tt_py_spent {
     size_t encoded, decoded;
 };
 
+/* What the random streams of a map's tasks depend on; see seed.c. */
+struct tt_py_seed {
+    uint64_t word;
+    bool known;      /* else `word` is drawn when it is needed */
+    bool given;      /* by seed=, or by the seed of an outer map */
+    bool remote;     /* in a worker, whose own streams nobody misses */
+    PyObject *saved; /* the caller's own streams, once a task was seeded */
+    char *c, c_state[128]; /* and C's: of random() */
+    unsigned short c48[3]; /* of drand48() */
+};
+
 /* One call of map(); lives in its caller's frame. */
 struct tt_py_map {
     struct tt_py_state *state;
@@ -86,6 +97,7 @@ struct tt_py_map {
     PyObject *job;       /* bytes that prepare a worker; NULL: not made */
     struct tt_py_spent spent;
     PyObject *bar; /* callable of progress, or NULL */
+    struct tt_py_seed seed;
 };
 
 /* Yields the items that the caller claims; in a worker, those of a range.
@@ -98,12 +110,17 @@ struct tt_py_items {
     size_t more; /* without a map: items of the one range to begin */
     size_t base; /* tasks before the first that the loop knows of */
     unsigned worker;
-    bool serves;           /* in a worker, which says what task runs */
-    bool collects;         /* garbage, but not now */
-    bool broken;           /* raised by itself, not by a task */
-    struct tt_py_map *map; /* NULL in a worker, and after the call */
-    PyObject *hint;        /* where the list of the results will be */
-    PyObject *results;     /* the list, while it is being built; or NULL */
+    bool serves;             /* in a worker, which says what task runs */
+    bool collects;           /* garbage, but not now */
+    bool broken;             /* raised by itself, not by a task */
+    struct tt_py_map *map;   /* NULL in a worker, and after the call */
+    PyObject *hint;          /* where the list of the results will be */
+    PyObject *results;       /* the list, while it is being built; or NULL */
+    struct tt_py_seed *seed; /* NULL: none */
+    size_t mapper;           /* the task that mapped last, */
+    uint32_t maps;           /* and how often */
+    PyObject *rng;           /* tutti.task.rng of task `drawer`, or NULL */
+    size_t drawer;
 };
 
 /* items.c */
@@ -123,6 +140,19 @@ PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
 extern PyType_Spec tt_py_task_spec;
 /* Enters `items` as this thread's innermost loop; returns the one before. */
 struct tt_py_items *tt_py_task_enter(struct tt_py_items *items);
+
+struct tt_py_items *tt_py_task_innermost(void);
+
+/* seed.c */
+/* Takes seed=. */
+int tt_py_seed_read(struct tt_py_seed *seed, PyObject *object);
+/* Without seed=: that of the task which maps, if it has one. */
+void tt_py_seed_inherit(struct tt_py_seed *seed, struct tt_py_items *outer);
+uint64_t tt_py_seed_word(struct tt_py_seed *seed);
+/* Starts the streams of the next task, where the seed is given. */
+int tt_py_seed_task(struct tt_py_items *items);
+/* Puts the caller's own back. An exception that is raised stays. */
+void tt_py_seed_restore(struct tt_py_seed *seed);
 
 /* message.c */
 void tt_py_message_init(struct tt_py_map *map);
@@ -194,6 +224,8 @@ PyObject *tt_py_loading(PyObject *module, PyObject *flag);
 PyObject *tt_py_move(PyObject *module, PyObject *args);
 PyObject *tt_py_tell(PyObject *module, PyObject *args);
 PyObject *tt_py_serve(PyObject *module, PyObject *args);
+PyObject *tt_py_twister(PyObject *module, PyObject *args);
+PyObject *tt_py_seed_numpy(PyObject *module, PyObject *unused);
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_pack(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_unpack(PyObject *module, PyObject *buffer);

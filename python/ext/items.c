@@ -75,6 +75,9 @@ struct tt_py_items *tt_py_items_new(struct tt_py_state *state,
     items->serves = items->broken = false;
     items->map = NULL;
     items->hint = items->results = NULL;
+    items->seed = NULL;
+    items->maps = 0;
+    items->rng = NULL;
     if (PyTuple_GET_SIZE(columns) == 1)
         items->inner = PyObject_GetIter(PyTuple_GET_ITEM(columns, 0));
     else
@@ -227,6 +230,8 @@ static PyObject *items_next(struct tt_py_items *items)
     items->left--;
     if (items->serves)
         tutti_worker_at(items->end - items->left - 1);
+    if (items->seed && items->seed->given && tt_py_seed_task(items) < 0)
+        return ended(items);
     PyObject *item = items->next(items->inner);
     return item ? item : ended(items);
 }
@@ -236,6 +241,7 @@ static void items_dealloc(struct tt_py_items *items)
     PyTypeObject *type = Py_TYPE(items);
     Py_XDECREF(items->inner);
     Py_XDECREF(items->results);
+    Py_XDECREF(items->rng);
     PyObject_Free(items);
     Py_DECREF(type);
 }

@@ -8,7 +8,18 @@
 #define BOUND_WAIT 1e-3
 
 /* In the order that tutti/__init__.py gives them. */
-enum { F, ITERABLES, ON, WORKERS, RETRIES, TASK_TIMEOUT, ERRORS, BAR, ARGS };
+enum {
+    F,
+    ITERABLES,
+    ON,
+    WORKERS,
+    RETRIES,
+    TASK_TIMEOUT,
+    ERRORS,
+    BAR,
+    SEED,
+    ARGS
+};
 
 /* A count from `object`, with its least value. */
 static int read_count(unsigned *out, PyObject *object, const char *name,
@@ -140,6 +151,10 @@ static int read_arguments(struct tt_py_map *map, PyObject *const *args)
         options->progress = report_progress;
         options->progress_arg = map;
     }
+    if (args[SEED] == Py_None)
+        tt_py_seed_inherit(&map->seed, tt_py_task_innermost());
+    else if (tt_py_seed_read(&map->seed, args[SEED]) < 0)
+        return -1;
     map->columns = tt_py_columns(args[ITERABLES], &map->star, &map->loop.n);
     return map->columns ? 0 : -1;
 }
@@ -233,6 +248,7 @@ static PyObject *run_own(struct tt_py_map *map, PyObject *caught)
     }
     items->map = map;
     items->base = map->base;
+    items->seed = &map->seed;
     PyObject *results =
         tt_py_items_loop(map->state, map->f, items, map->star, caught);
     if (!results) {
@@ -240,6 +256,7 @@ static PyObject *run_own(struct tt_py_map *map, PyObject *caught)
         results = tt_py_items_done(items, map->base);
     }
     items->map = NULL;
+    items->seed = NULL;
     Py_DECREF(items);
     return results;
 }
@@ -288,6 +305,7 @@ static PyObject *run_alone(struct tt_py_map *map, PyObject *caught)
     if (!items)
         return NULL;
     items->more = items->end = map->loop.n;
+    items->seed = &map->seed;
     PyObject *results =
         tt_py_items_loop(map->state, map->f, items, map->star, caught);
     if (!results) {
@@ -298,6 +316,7 @@ static PyObject *run_alone(struct tt_py_map *map, PyObject *caught)
         tt_py_raise_note(map, items->broken ? TT_PY_NO_TASK : index, done);
         Py_XDECREF(done);
     }
+    items->seed = NULL;
     Py_DECREF(items);
     return results;
 }
@@ -322,6 +341,7 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
         results = run_alone(&map, caught);
     else if (!PyErr_Occurred() && begin(&map) == 0)
         results = run(&map, caught);
+    tt_py_seed_restore(&map.seed);
     Py_XDECREF(caught);
     tt_py_mailbox_fini(&map.box);
 drop:

@@ -116,8 +116,10 @@ void tt_py_message_prepare(struct tt_py_map *map)
     if (map->job || map->refusal.error)
         return;
     PyObject *args =
-        Py_BuildValue("(OOO)", map->f, map->star ? Py_True : Py_False,
-                      map->keep ? Py_True : Py_False);
+        Py_BuildValue("(OOOKO)", map->f, map->star ? Py_True : Py_False,
+                      map->keep ? Py_True : Py_False,
+                      (unsigned long long)tt_py_seed_word(&map->seed),
+                      map->seed.given ? Py_True : Py_False);
     double from = tt_py_cost_clock();
     PyObject *job = call(tt_py_job(map->state), "dump_job", args);
     map->spent.job = tt_py_cost_clock() - from;

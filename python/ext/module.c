@@ -124,6 +124,8 @@ static PyMethodDef methods[] = {
     {"loading", tt_py_loading, METH_O, NULL},
     {"move", tt_py_move, METH_VARARGS, NULL},
     {"say", tt_py_tell, METH_VARARGS, NULL},
+    {"twister", tt_py_twister, METH_VARARGS, NULL},
+    {"seed_numpy", tt_py_seed_numpy, METH_NOARGS, NULL},
     {"serve", tt_py_serve, METH_VARARGS, NULL},
     {"explain", tt_py_explain, METH_NOARGS, NULL},
     {"timeline", tt_py_timeline, METH_O, NULL},

@@ -7,14 +7,18 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* tutti._tutti.range(f, columns, star, caught, begin, n, worker, base): the
- * results, or the index and the exception of the first task that failed, and
- * the results before it. */
+/* tutti._tutti.range(f, columns, star, caught, begin, n, worker, base, seed,
+ * given): the results, or the index and the exception of the first task that
+ * failed, and the results before it. */
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct tt_py_state *state = PyModule_GetState(module);
-    if (n != 8)
-        return PyErr_Format(PyExc_TypeError, "expected 8 arguments");
+    if (n != 10)
+        return PyErr_Format(PyExc_TypeError, "expected 10 arguments");
+    struct tt_py_seed seed = {.known = true,
+                              .remote = true,
+                              .word = PyLong_AsUnsignedLongLong(args[8]),
+                              .given = args[9] == Py_True};
     PyObject *caught = args[3] == Py_None ? NULL : args[3];
     size_t begin = PyLong_AsSize_t(args[4]), count = PyLong_AsSize_t(args[5]);
     unsigned long worker = PyLong_AsUnsignedLong(args[6]);
@@ -31,6 +35,7 @@ PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
     items->base = base;
     items->worker = (unsigned)worker;
     items->serves = true;
+    items->seed = &seed;
     PyObject *results = tt_py_items_loop(state, args[0], items,
                                          PyObject_IsTrue(args[2]) > 0, caught);
     PyObject *failure = NULL;
@@ -39,6 +44,7 @@ PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
         failure = Py_BuildValue("(nNN)", (Py_ssize_t)tt_py_items_index(items),
                                 error, tt_py_items_done(items, base + begin));
     }
+    items->seed = NULL;
     Py_DECREF(items);
     tt_py_packed_close(args[1]);
     return results ? results : failure;

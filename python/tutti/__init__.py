@@ -66,12 +66,15 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
                   means "processes".
     task_timeout: seconds for one task, which is then stopped; "auto" then
                   means "processes", and other places refuse it.
-    seed:         a whole number: `random` and NumPy's legacy global generator
-                  start anew in every task, from the seed and the task's index:
-                  the same numbers in any place. The caller's own state is
-                  restored. numpy.random.default_rng() is not touched. Seeded
-                  maps of several threads run one after the other: a task must
-                  not wait for another thread's.
+    seed:         a whole number: the streams of `random`, NumPy's global
+                  generator, C's rand() and drand48() start anew in every task,
+                  from the seed and the task's index alone: the same numbers
+                  in any place, with any workers, also in maps inside a task.
+                  The caller's own streams go on as if nothing had been drawn.
+                  Seeded maps of several threads run one after the other: a
+                  task must not wait for another thread's.
+                  tutti.task.rng needs no seed to differ in every task; with
+                  one it is the same wherever the task runs.
     errors:       "raise" the exception of the lowest task that failed, with
                   its own type (the tasks before it have run); or "return"
                   exceptions as the results of their tasks.
@@ -95,21 +98,8 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
         from ._bar import bar as make_bar
 
         bar = make_bar()
-    if seed is None:
-        return _tutti.map(f, iterables, on, workers, retries, task_timeout,
-                          errors, bar)
-    return _map_seeded(f, iterables, on, workers, retries, task_timeout,
-                       errors, bar, seed)
-
-
-def _map_seeded(f, iterables, *options):
-    from ._seed import Restored, seeded
-
-    *options, seed = options
-    if callable(f):
-        f = seeded(f, seed)
-    with Restored():
-        return _tutti.map(f, iterables, *options)
+    return _tutti.map(f, iterables, on, workers, retries, task_timeout, errors,
+                      bar, seed)
 
 
 def explain():

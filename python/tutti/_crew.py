@@ -121,7 +121,7 @@ class Crew:
         return _tutti.map(
             f, tuple(iterables), "processes:%d" % self.workers, None,
             options.get("retries", 0), options.get("task_timeout"),
-            options.get("errors", "raise"), None,
+            options.get("errors", "raise"), None, None,
         )
 
     def pids(self):

@@ -13,9 +13,9 @@ def _dump(kind, *parts):
     return pickle.dumps((*snapshot(), kind, *parts), PROTOCOL)
 
 
-def dump_job(f, star, keep):
+def dump_job(f, star, keep, seed, given):
     """Bytes and buffers for the workers of a map."""
-    kind = "map", bool(star), bool(keep)
+    kind = "map", star, keep, (seed, given)
     try:
         function, buffers = dump(f)
         return _dump(*kind, function), buffers

@@ -1,40 +1,17 @@
-"""Random streams by task: `random` and NumPy's global generator start anew
-for every task, from the seed and the task's index."""
+"""Random streams by task; the extension's seed.c writes their states."""
 
 import os
 import random
+import sys
 import threading
+from array import array
 
-from ._tutti import task
+from . import _tutti
 
-try:
-    import numpy
-except ImportError:
-    numpy = None
-
-
-class Seeded:
-    """f, with the generators seeded before each call."""
-
-    def __init__(self, f, seed):
-        self.f = f
-        self.seed = seed
-
-    def __call__(self, *args):
-        index = task.index
-        random.seed((self.seed << 64) + index)
-        if numpy is not None:
-            numpy.random.seed(
-                [
-                    word >> shift & 0xFFFFFFFF
-                    for word in (self.seed, index)
-                    for shift in (0, 32)
-                ]
-            )
-        return self.f(*args)
-
+PYTHON, NUMPY = 0, 1
 
 _turn = threading.RLock()  # the thread whose maps seed the generators
+_bits = None  # NumPy's global generator, as the extension knows it
 
 
 def _renew():
@@ -46,31 +23,134 @@ def _renew():
 os.register_at_fork(after_in_child=_renew)
 
 
-class Restored:
-    """Takes the turn, and puts the caller's own generators back."""
+def _forget_normal():
+    random._inst.gauss_next = None
 
-    def __enter__(self):
+
+def _set_python(state):
+    random.setstate((3, (*array("I", state), 624), None))
+
+
+def _find_python():
+    *words, position = random.getstate()[1]
+    state = array("I", words).tobytes()
+    _tutti.twister(PYTHON, random._inst, state, position, _forget_normal,
+                   _set_python)
+
+
+def _find_numpy(module):
+    """module: numpy.random.mtrand. Another kind of generator, which its seed()
+    would refuse, is left alone."""
+    global _bits
+    bits = module._rand._bit_generator
+    whole = bits.state
+    if whole["bit_generator"] != "MT19937":
+        return
+
+    def reset():
+        module.seed(0)  # forgets a normal deviate drawn ahead
+
+    def set_state(state):
+        module.set_state(("MT19937", array("I", state), 624))
+
+    state = whole["state"]
+    _tutti.twister(NUMPY, bits.capsule, state["key"].tobytes(), state["pos"],
+                   reset, set_state)
+    _bits = bits
+
+
+class _Watch:
+    """Is there when a task imports NumPy, whose generator it finds."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "numpy.random.mtrand":
+            return None
+        from importlib.machinery import PathFinder
+
+        sys.meta_path.remove(_Watch)
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None:
+            run = spec.loader.exec_module
+
+            def run_and_seed(module):
+                run(module)
+                _find_numpy(module)
+                _tutti.seed_numpy()
+
+            spec.loader.exec_module = run_and_seed
+        return spec
+
+
+def prepare():
+    """Tells the extension where the generators are."""
+    module = sys.modules.get("numpy.random.mtrand")
+    if module is None:
+        if _Watch not in sys.meta_path:
+            sys.meta_path.insert(0, _Watch)
+    elif module._rand._bit_generator is not _bits:
+        _find_numpy(module)
+
+
+_find_python()
+
+
+class save:
+    """Takes the turn, and keeps the caller's own generators."""
+
+    def __init__(self):
         self.turn = _turn
         self.turn.acquire()
-        self.state = random.getstate()
-        self.numpy_state = numpy.random.get_state() if numpy else None
+        try:
+            prepare()
+            self.state = random.getstate()
+            self.bits = _bits
+            if _bits is not None:
+                self.numpy_state = sys.modules["numpy.random"].get_state()
+        except BaseException:
+            self.turn.release()
+            raise
 
-    def __exit__(self, *unused):
+    def restore(self):
         try:
             random.setstate(self.state)
-            if numpy is not None:
-                numpy.random.set_state(self.numpy_state)
+            if self.bits is not None:
+                sys.modules["numpy.random"].set_state(self.numpy_state)
+            elif _bits is not None:  # a task imported it
+                sys.modules["numpy.random"].seed()
         finally:
             self.turn.release()
 
 
-def seeded(f, seed):
-    """Checks a seed; f with it."""
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(
-            "seed must be a whole number, got %s" % type(seed).__name__
-        )
-    seed = seed.__index__()
-    if not 0 <= seed < 1 << 64:
-        raise ValueError("seed must be 0 to 2**64 - 1, got %d" % seed)
-    return Seeded(f, seed)
+_new = _start = None  # of Philox: how one is made, its state at the start
+
+
+def _import():
+    global _new, _start
+    try:
+        from numpy.random import Generator, Philox
+    except ImportError as error:
+        raise ImportError(
+            "tutti.task.rng is a numpy.random.Generator: it needs NumPy, which "
+            "cannot be imported: %s" % error
+        ) from error
+    _start = Philox(key=0).state
+
+    def new(key):
+        return Generator(Philox(key=key))
+
+    _new = new
+
+
+def generator(seed, index, last):
+    """tutti.task.rng. last: that of a task before, which nobody else has, or
+    None; to start it anew takes a quarter of the time."""
+    if last is not None:
+        key = _start["state"]["key"]
+        key[0] = seed
+        key[1] = index
+        last.bit_generator.state = _start
+        return last
+    if _new is None:
+        _import()
+    return _new(seed | index << 64)

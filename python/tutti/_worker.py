@@ -61,8 +61,13 @@ class Worker:
         finally:
             self.streams.flush()
 
-    def _prepare_map(self, blocks, star, keep, function):
+    def _prepare_map(self, blocks, star, keep, seed, function):
         self.star = star
+        self.seed = seed
+        if seed[1]:
+            from . import _seed
+
+            _seed.prepare()
         self.caught = caught if keep else None
         self.f = _arrived(load, function, blocks)
 
@@ -97,7 +102,8 @@ class Worker:
             refusal = refuse(what % (base + begin), error)
             return dump((base + begin, Caught(refusal, text_of(error)), []))
         results = _tutti.range(
-            self.f, columns, self.star, self.caught, begin, n, worker, base
+            self.f, columns, self.star, self.caught, begin, n, worker, base,
+            *self.seed
         )
         if isinstance(results, tuple):
             index, error, done = results
