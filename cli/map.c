@@ -110,6 +110,7 @@ static tutti_status run_loop(struct run *run)
     tutti_options options = TUTTI_OPTIONS_INIT;
     options.on = map->on;
     options.workers = (unsigned)map->workers;
+    options.task_timeout = map->task_timeout;
     if (map->progress) {
         cli_progress_start(&run->bar);
         options.progress = cli_progress_draw;

@@ -22,7 +22,8 @@ const struct cli_option cli_map_options[] = {
     {"--workers", 0, CLI_COUNT, "N", "at most N workers, this one included",
      AT(workers), 1024},
     {"--task-timeout", 0, CLI_SECONDS, "SECONDS",
-     "a task that takes longer fails (Python functions)", AT(task_timeout), 0},
+     "a task that takes longer fails; tasks then run in processes",
+     AT(task_timeout), 0},
     {"--errors", 0, CLI_CHOICE, "raise|return",
      "a task that fails ends the run, or is told in its place", AT(errors), 0},
     {"--progress", 0, CLI_FLAG, NULL, "a bar, where stderr is a terminal",
@@ -75,8 +76,5 @@ int cli_map_check(const struct cli_map *map)
     if (map->width && python)
         return cli_fail("--width is for C functions that fill a row: a "
                         "Python function returns what it likes");
-    if (map->task_timeout > 0 && !python)
-        return cli_fail("--task-timeout is for Python functions: a C function "
-                        "runs in this process, where a task cannot be ended");
     return CLI_OK;
 }

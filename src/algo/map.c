@@ -31,7 +31,7 @@ static tutti_status send_map(const struct map *map, size_t n,
     const struct tt_travel travel = {
         .kind = TT_TRAVEL_MAP,
         .what = "tutti_map",
-        .function = (tt_function)map->f,
+        .function = {(tt_function)map->f},
         .context = map->context,
         .context_size = context_size,
         .items = map->items,
@@ -83,7 +83,7 @@ static tutti_status send_for(const struct each *each, size_t n,
     const struct tt_travel travel = {
         .kind = TT_TRAVEL_FOR,
         .what = "tutti_for",
-        .function = (tt_function)each->f,
+        .function = {(tt_function)each->f},
         .context = each->context,
         .context_size = context_size,
     };

@@ -52,7 +52,7 @@ static tutti_status send_fold(const struct reduce *r, size_t n,
     const struct tt_travel travel = {
         .kind = TT_TRAVEL_FOLD,
         .what = "tutti_reduce",
-        .function = (tt_function)r->fold->range,
+        .function = {(tt_function)r->fold->range},
         .context = r->context,
         .context_size = context_size,
         .results = {r->partials, (ptrdiff_t)size},

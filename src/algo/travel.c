@@ -16,7 +16,7 @@
 struct trip {
     const struct tt_travel *travel;
     struct tt_travel_job job;
-    char path[PATH_MAX], folder[PATH_MAX];
+    char path[2][PATH_MAX], folder[PATH_MAX];
 };
 
 /* Values are as far apart as they have to be for the alignment that the
@@ -42,7 +42,8 @@ static tutti_status encode_job(void *context, tutti_bytes *out)
     const struct trip *trip = context;
     const struct tt_travel *travel = trip->travel;
     const void *const parts[TT_PARTS] = {
-        [TT_PART_PATH] = trip->path,
+        [TT_PART_PATH] = trip->path[0],
+        [TT_PART_SECOND] = trip->path[1],
         [TT_PART_FOLDER] = trip->folder,
         [TT_PART_CONTEXT] = travel->context,
         [TT_PART_CONSTANT] = travel->constant,
@@ -190,6 +191,12 @@ static tutti_status lay_out_results(struct trip *trip,
     return status;
 }
 
+/* With the zero; nothing of an empty one. */
+static size_t name_size(const char *name)
+{
+    return *name ? strlen(name) + 1 : 0;
+}
+
 /* Finds out all that a job says. */
 static tutti_status prepare(struct trip *trip, struct tt_travel *travel,
                             const char *const **command)
@@ -203,14 +210,17 @@ static tutti_status prepare(struct trip *trip, struct tt_travel *travel,
         status = lay_out_items(trip, travel);
     if (!status && travel->results.data)
         status = lay_out_results(trip, travel);
-    if (!status)
-        status = tt_object_tell(&job->home, trip->path, travel->function);
+    job->functions = travel->function[1] ? 2 : 1;
+    for (size_t i = 0; i < job->functions && !status; i++)
+        status =
+            tt_object_tell(&job->home[i], trip->path[i], travel->function[i]);
     if (!status)
         status = tt_divert_command(command);
     if (!getcwd(trip->folder, sizeof trip->folder))
         trip->folder[0] = '\0';
-    job->part[TT_PART_PATH] = *trip->path ? strlen(trip->path) + 1 : 0;
-    job->part[TT_PART_FOLDER] = *trip->folder ? strlen(trip->folder) + 1 : 0;
+    job->part[TT_PART_PATH] = name_size(trip->path[0]);
+    job->part[TT_PART_SECOND] = name_size(trip->path[1]);
+    job->part[TT_PART_FOLDER] = name_size(trip->folder);
     job->part[TT_PART_CONTEXT] = travel->context ? travel->context_size : 0;
     job->part[TT_PART_CONSTANT] = travel->constant_size;
     return status;
@@ -231,7 +241,8 @@ tutti_status tt_travel_run(const struct tt_travel *given, size_t n, size_t unit,
     struct trip *trip = calloc(1, sizeof *trip);
     if (!trip)
         return tt_fail_memory("a loop in other processes");
-    const void *key = (const void *)(uintptr_t)travel.function;
+    const void *key =
+        (const void *)(uintptr_t)travel.function[travel.function[1] != NULL];
     tutti_loop loop = {
         .n = n, .unit = unit, .context = trip, .key = key, .message = &message};
     tutti_status status = prepare(trip, &travel, &message.command);

@@ -10,9 +10,10 @@
 #include "algo/object.h"
 
 enum tt_travel_kind {
-    TT_TRAVEL_MAP,  /* tutti_map_fn */
-    TT_TRAVEL_FOR,  /* tutti_for_fn */
-    TT_TRAVEL_FOLD, /* tutti_fold.range */
+    TT_TRAVEL_MAP,    /* tutti_map_fn */
+    TT_TRAVEL_FOR,    /* tutti_for_fn */
+    TT_TRAVEL_FOLD,   /* tutti_fold.range */
+    TT_TRAVEL_KERNEL, /* a kernel's entry and function */
 };
 
 /* Values in a row, `step` bytes apart: what an item or a result is in bytes. */
@@ -22,7 +23,8 @@ struct tt_layout {
 
 /* A job begins so. Then these, each padded to 16 bytes. */
 enum tt_travel_part {
-    TT_PART_PATH,     /* the function's library, with its zero; or nothing */
+    TT_PART_PATH,     /* a function's library, with its zero; or nothing, */
+    TT_PART_SECOND,   /* the second's, */
     TT_PART_FOLDER,   /* the caller's working directory, likewise */
     TT_PART_CONTEXT,  /* */
     TT_PART_CONSTANT, /* the item for all tasks; what a fold starts from */
@@ -31,8 +33,9 @@ enum tt_travel_part {
 
 struct tt_travel_job {
     uint64_t kind;
-    uint64_t unit; /* tasks of a result */
-    struct tt_home home;
+    uint64_t unit;      /* tasks of a result */
+    uint64_t functions; /* how many: 1 or 2 */
+    struct tt_home home[2];
     struct tt_layout item; /* size 0: none, or the constant for all */
     struct tt_layout result;
     uint64_t part[TT_PARTS]; /* bytes */
@@ -48,8 +51,8 @@ struct tt_travel_answer {
 /* What is to travel; zero is nothing of it. */
 struct tt_travel {
     enum tt_travel_kind kind;
-    const char *what; /* the public call, for sentences */
-    tt_function function;
+    const char *what;        /* the public call, for sentences */
+    tt_function function[2]; /* the second may be NULL */
     void *context;
     size_t context_size;
     tutti_array items, results;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "algo/apply.h"
 #include "algo/travel.h"
 #include "core/status.h"
 
@@ -20,8 +21,8 @@ struct room {
 /* The loop that this worker is prepared for, and memory for its ranges. */
 static struct {
     struct tt_travel_job job;
-    tt_function function;
-    void *library;
+    tt_function function[2];
+    void *library[2];
     struct room context, constant, items, results;
 } visit;
 
@@ -49,10 +50,11 @@ static void forget(void *arg, uint64_t loop)
 {
     (void)arg;
     (void)loop;
-    if (visit.library)
-        dlclose(visit.library);
-    visit.library = NULL;
-    visit.function = NULL;
+    for (int i = 0; i < 2; i++) {
+        if (visit.library[i])
+            dlclose(visit.library[i]);
+        visit.library[i] = NULL;
+    }
 }
 
 /* Checks a job and tells where its parts are. */
@@ -99,22 +101,21 @@ static tutti_status prepare(const tutti_parcel *parcel)
     if (!status)
         status = keep(&visit.constant, part[TT_PART_CONSTANT],
                       size[TT_PART_CONSTANT]);
-    if (!status)
-        status = tt_object_find(&visit.function, &visit.library,
-                                &visit.job.home, part[TT_PART_PATH]);
+    for (size_t i = 0; i < visit.job.functions && !status; i++)
+        status = tt_object_find(&visit.function[i], &visit.library[i],
+                                &visit.job.home[i], part[TT_PART_PATH + i]);
     return status;
 }
 
 static int take_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
                     tutti_bytes *error)
 {
-    (void)arg;
-    (void)loop;
     tutti_status status = prepare(parcel);
     if (!status)
         return 0;
     const char *why = tutti_detail();
     status = tutti_bytes_append(error, why, strlen(why));
+    forget(arg, loop);
     return -1;
 }
 
@@ -124,7 +125,7 @@ static tutti_status place_items(const char **out, const tutti_parcel *parcel,
 {
     struct tt_layout item = visit.job.item;
     uint64_t need;
-    *out = visit.constant.data;
+    *out = visit.job.part[TT_PART_CONSTANT] ? visit.constant.data : NULL;
     if (!item.size)
         return TUTTI_OK;
     if (__builtin_mul_overflow(tasks, item.step, &need) || need != parcel->size)
@@ -146,7 +147,7 @@ static void *context(void)
 /* Each of these returns the task that failed, or `end`. */
 static size_t run_map(size_t begin, size_t end, const char *item, char *result)
 {
-    tutti_map_fn f = (tutti_map_fn)visit.function;
+    tutti_map_fn f = (tutti_map_fn)visit.function[0];
     for (; begin < end; begin++) {
         tutti_worker_at(begin);
         if (f(item, result, context()) != 0)
@@ -159,7 +160,7 @@ static size_t run_map(size_t begin, size_t end, const char *item, char *result)
 
 static size_t run_for(size_t begin, size_t end)
 {
-    tutti_for_fn f = (tutti_for_fn)visit.function;
+    tutti_for_fn f = (tutti_for_fn)visit.function[0];
     for (; begin < end; begin++) {
         tutti_worker_at(begin);
         if (f(begin, context()) != 0)
@@ -171,7 +172,7 @@ static size_t run_for(size_t begin, size_t end)
 static size_t run_fold(size_t begin, size_t end, char *partial)
 {
     int (*range)(void *, size_t, size_t, void *) =
-        (int (*)(void *, size_t, size_t, void *))visit.function;
+        (int (*)(void *, size_t, size_t, void *))visit.function[0];
     size_t unit = visit.job.unit;
     for (; begin < end; partial += visit.job.result.step) {
         size_t last = unit < end - begin ? begin + unit : end;
@@ -191,6 +192,9 @@ static size_t run_tasks(size_t begin, size_t end, const char *items)
         return run_map(begin, end, items, visit.results.data);
     case TT_TRAVEL_FOR:
         return run_for(begin, end);
+    case TT_TRAVEL_KERNEL:
+        return tt_apply_away(visit.function, context(), begin, end, items,
+                             visit.results.data);
     default:
         return run_fold(begin, end, visit.results.data);
     }

@@ -61,7 +61,9 @@ def test_int32(tutti):
     assert y.dtype == np.int32 and y.tolist() == [100, -50, 33]
 
 
-@pytest.mark.parametrize("on", ["serial", "threads", "threads:3", "auto"])
+@pytest.mark.parametrize(
+    "on", ["serial", "threads", "threads:3", "auto", "processes:2"]
+)
 def test_places_agree(tutti, on):
     out = tutti("map", "f.c:square", "--range", "100000", "--on", on)
     assert out == "".join("%d\n" % (i * i) for i in range(100000))
@@ -72,6 +74,48 @@ def test_library(tutti):
         "map", "libm.so.6:fabs", "--signature", "double fabs(double x)",
         "--range", "-1:2"
     ) == "1.0\n0.0\n1.0\n"
+
+
+@pytest.mark.parametrize("function", ["half", "sum", "twice", "triple"])
+def test_processes_have_the_same_bits(tutti, function):
+    x = np.arange(30000) if function == "triple" else np.linspace(-1, 1, 30000)
+    save(tutti, "x.npy", x if function in ("half", "triple")
+         else x.reshape(10000, 3))
+    tutti("map", "f.c:" + function, "--over", "x.npy", "-o", "y.npy")
+    tutti("map", "f.c:" + function, "--over", "x.npy", "-o", "z.npy",
+          "--on", "processes:2")
+    y, z = (tutti.here / name for name in ("y.npy", "z.npy"))
+    assert y.read_bytes() == z.read_bytes()
+
+
+def test_library_in_processes(tutti):
+    out = tutti(
+        "map", "libm.so.6:fabs", "--signature", "double fabs(double x)",
+        "--range", "-1:2", "--on", "processes:1"
+    )
+    assert out == "1.0\n0.0\n1.0\n"
+
+
+CRASHING = """
+#include <signal.h>
+#include <unistd.h>
+int crash(int x) { return x == 2 ? raise(SIGSEGV) : x; }
+int endless(int x) { while (x == 2) pause(); return x; }
+"""
+
+
+@pytest.mark.parametrize("words, says", [
+    (("crash", "--on", "processes"), "was killed by signal 11 (SIGSEGV)"),
+    (("endless", "--task-timeout", "0.3"), "task 2 took longer than the 0.3 s"),
+])
+def test_a_worker_that_is_lost(tutti, words, says):
+    (tutti.here / "g.c").write_text(CRASHING)
+    status, out, err = tutti.run(
+        "map", "g.c:" + words[0], "--range", "9", "-o", "y.npy", *words[1:]
+    )
+    assert (status, out) == (1, "")
+    assert err.startswith("tutti: ") and says in err and err.count("\n") == 1
+    assert "y.npy" not in tutti.files()
 
 
 def test_empty_array(tutti):

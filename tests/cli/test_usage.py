@@ -114,9 +114,6 @@ def test_python_side_has_the_same_options(tutti):
         ("map g.py:square --range 3 --width 2",
          "--width is for C functions that fill a row: a Python function "
          "returns what it likes"),
-        ("map f.c:half --range 3 --task-timeout 1",
-         "--task-timeout is for Python functions: a C function runs in this "
-         "process, where a task cannot be ended"),
         ("map g.py:square --range 3 --task-timeout 0",
          "--task-timeout 0: expected seconds above 0, such as 30 or 0.5"),
         ("map g.py:square --range 3 --task-timeout inf",

@@ -1,5 +1,10 @@
+/* Maps of kernels. */
+#include "algo/apply.h"
+
 #include <limits.h>
 #include <string.h>
+
+#include <tutti/sys/message.h>
 
 #include "kernel/kernel.h"
 
@@ -8,32 +13,37 @@
 static const char *const forms[] = {"no form", "scalar", "block", "row",
                                     "row to row"};
 
-struct map {
-    const tutti_kernel *kernel;
-    const char *items;
-    char *results;
+/* All but the arrays: bytes that mean the same elsewhere, but for the two
+ * functions. */
+struct sweep {
+    tt_kernel_entry entry;
+    tt_kernel_function function; /* or NULL */
+    tutti_form form;
+    tutti_type type; /* of the items */
     size_t width, results_width;
     size_t item_size, result_size; /* bytes of a task's */
     int64_t first, step;           /* of a range */
 };
 
-static size_t map_body(void *context, size_t begin, size_t end, unsigned worker)
+struct map {
+    struct sweep sweep;
+    const char *items; /* NULL: those of the range */
+    char *results;
+};
+
+static void call(const struct sweep *s, size_t n, const void *items,
+                 void *results)
 {
-    const struct map *m = context;
-    (void)worker;
-    m->kernel->entry(m->kernel->function, end - begin,
-                     m->items + begin * m->item_size, m->width,
-                     m->results + begin * m->result_size, m->results_width);
-    return end;
+    s->entry(s->function, n, items, s->width, results, s->results_width);
 }
 
 /* The values with numbers [begin, begin + n) of a range. */
-static void make_values(const struct map *m, void *to, size_t begin, size_t n)
+static void make_values(const struct sweep *s, void *to, size_t begin, size_t n)
 {
     /* Unsigned: the value one past the last may overflow. */
-    uint64_t value = (uint64_t)m->first + (uint64_t)m->step * begin;
-    uint64_t step = (uint64_t)m->step;
-    switch (m->kernel->signature.item) {
+    uint64_t value = (uint64_t)s->first + (uint64_t)s->step * begin;
+    uint64_t step = (uint64_t)s->step;
+    switch (s->type) {
     case TUTTI_F64:
         for (size_t i = 0; i < n; i++)
             ((double *)to)[i] = (double)(int64_t)(value + step * i);
@@ -53,17 +63,46 @@ static void make_values(const struct map *m, void *to, size_t begin, size_t n)
     }
 }
 
-static size_t range_body(void *context, size_t begin, size_t end,
-                         unsigned worker)
+static void run_range(const struct sweep *s, size_t begin, size_t end,
+                      char *results)
+{
+    _Alignas(64) char values[BLOCK * sizeof(int64_t)];
+    for (size_t n; begin < end; begin += n, results += n * s->result_size) {
+        n = end - begin < BLOCK ? end - begin : BLOCK;
+        make_values(s, values, begin, n);
+        call(s, n, values, results);
+    }
+}
+
+static size_t run_body(void *context, size_t begin, size_t end, unsigned worker)
 {
     const struct map *m = context;
-    _Alignas(64) char values[BLOCK * sizeof(int64_t)];
+    const struct sweep *s = &m->sweep;
+    char *results = m->results + begin * s->result_size;
     (void)worker;
-    for (size_t n; begin < end; begin += n) {
-        n = end - begin < BLOCK ? end - begin : BLOCK;
-        make_values(m, values, begin, n);
-        m->kernel->entry(m->kernel->function, n, values, 1,
-                         m->results + begin * m->result_size, 1);
+    if (m->items)
+        call(s, end - begin, m->items + begin * s->item_size, results);
+    else
+        run_range(s, begin, end, results);
+    return end;
+}
+
+size_t tt_apply_away(const tt_function functions[2], const void *context,
+                     size_t begin, size_t end, const char *items, char *results)
+{
+    struct sweep s;
+    memcpy(&s, context, sizeof s);
+    s.entry = (tt_kernel_entry)functions[0];
+    s.function = functions[1];
+    /* One by one, so that a crash has its task; a block has them all. */
+    for (size_t n; begin < end; begin += n, results += n * s.result_size) {
+        n = s.form == TUTTI_FORM_BLOCK ? end - begin : 1;
+        tutti_worker_at(begin);
+        if (items)
+            call(&s, n, items, results);
+        else
+            run_range(&s, begin, begin + n, results);
+        items = items ? items + n * s.item_size : NULL;
     }
     return end;
 }
@@ -78,12 +117,34 @@ static size_t unit_of(tutti_form form, size_t n)
     return unit;
 }
 
-static tutti_status run(struct map *m, tutti_body body, size_t n,
+static tutti_status send(const struct map *m, size_t n, size_t unit,
+                         const tutti_options *options)
+{
+    const struct sweep *s = &m->sweep;
+    struct sweep context = *s;
+    const struct tt_travel travel = {
+        .kind = TT_TRAVEL_KERNEL,
+        .what = "tutti_kernel_map",
+        .function = {(tt_function)s->entry, s->function},
+        .context = &context,
+        .context_size = sizeof context,
+        .items = {(void *)(uintptr_t)m->items, (ptrdiff_t)s->item_size},
+        .results = {m->results, (ptrdiff_t)s->result_size},
+    };
+    return tt_travel_run(&travel, n, unit, options);
+}
+
+static tutti_status run(struct map *m, const tutti_kernel *k, size_t n,
                         const tutti_options *options)
 {
-    const tutti_kernel *k = m->kernel;
-    tutti_loop loop = {.n = n, .body = body, .context = m};
-    loop.unit = unit_of(k->signature.form, n);
+    m->sweep.entry = k->entry;
+    m->sweep.function = k->function;
+    m->sweep.form = k->signature.form;
+    m->sweep.type = k->signature.item;
+    size_t unit = unit_of(k->signature.form, n);
+    if (n > 0 && tt_travel_needed(options))
+        return send(m, n, unit, options);
+    tutti_loop loop = {.n = n, .unit = unit, .body = run_body, .context = m};
     const void *key;
     memcpy(&key, k->function ? (const void *)&k->function : &k->entry,
            sizeof key);
@@ -126,17 +187,16 @@ tutti_status tutti_kernel_map(tutti_kernel *kernel, void *results,
     if (n > 0 && (items == NULL || results == NULL))
         return tt_fail(TUTTI_EARG, "no array of %s for %zu tasks",
                        items ? "results" : "items", n);
+    const struct tt_signature *s = &kernel->signature;
     struct map m = {
-        .kernel = kernel,
         .items = items,
         .results = results,
-        .width = width,
-        .results_width = results_width,
-        .item_size = width * tutti_type_size(kernel->signature.item),
-        .result_size =
-            results_width * tutti_type_size(kernel->signature.result),
+        .sweep.width = width,
+        .sweep.results_width = results_width,
+        .sweep.item_size = width * tutti_type_size(s->item),
+        .sweep.result_size = results_width * tutti_type_size(s->result),
     };
-    return run(&m, map_body, n, options);
+    return run(&m, kernel, n, options);
 }
 
 /* Whether all of first, first + step, ..., last are whole in `type`. */
@@ -196,11 +256,12 @@ tutti_status tutti_kernel_map_range(tutti_kernel *kernel, void *results,
     if (n > 0 && results == NULL)
         return tt_fail(TUTTI_EARG, "no array of results for %zu tasks", n);
     struct map m = {
-        .kernel = kernel,
         .results = results,
-        .result_size = tutti_type_size(kernel->signature.result),
-        .first = first,
-        .step = step,
+        .sweep.width = 1,
+        .sweep.results_width = 1,
+        .sweep.result_size = tutti_type_size(kernel->signature.result),
+        .sweep.first = first,
+        .sweep.step = step,
     };
-    return run(&m, range_body, n, options);
+    return run(&m, kernel, n, options);
 }
