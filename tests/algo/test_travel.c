@@ -336,7 +336,6 @@ static void deaths_name_task_and_cause(void **state)
         {EXIT, "ended with status 7"},
     };
     tutti_options options = away();
-    options.task_timeout = 60;
     for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++) {
         struct plan plan = {3 + 9 * i, deaths[i].act, ""};
         char task[40];
