@@ -95,6 +95,7 @@ struct tt_py_map {
     struct tt_py_mailbox box;
     _Atomic bool wanted; /* `job` is needed soon */
     PyObject *job;       /* bytes that prepare a worker; NULL: not made */
+    PyObject *memo;      /* tutti._wire.Memo, once items have large buffers */
     struct tt_py_spent spent;
     PyObject *bar; /* callable of progress, or NULL */
     struct tt_py_seed seed;
@@ -210,6 +211,7 @@ extern PyType_Spec tt_py_packed_spec;
 void tt_py_packed_close(PyObject *columns);
 
 /* block.c: bytes and buffers as tutti._wire makes and takes them. */
+int tt_py_block_add(PyObject *module); /* its type */
 /* Appends a bytes-like object, or a tuple of them, and last perhaps a list of
  * buffers. An exception where it does not return TUTTI_OK. */
 tutti_status tt_py_put(PyObject *made, tutti_bytes *out);
@@ -229,6 +231,8 @@ PyObject *tt_py_seed_numpy(PyObject *module, PyObject *unused);
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_pack(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_unpack(PyObject *module, PyObject *buffer);
+PyObject *tt_py_share(PyObject *module, PyObject *buffer);
+PyObject *tt_py_address(PyObject *module, PyObject *buffer);
 PyObject *tt_py_explain(PyObject *module, PyObject *unused);
 PyObject *tt_py_timeline(PyObject *module, PyObject *columns);
 PyObject *tt_py_trace(PyObject *module, PyObject *path);

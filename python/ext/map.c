@@ -346,6 +346,7 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
     tt_py_mailbox_fini(&map.box);
 drop:
     Py_XDECREF(map.job);
+    Py_XDECREF(map.memo);
     Py_XDECREF(map.parts);
     Py_XDECREF(map.columns);
     Py_XDECREF(map.failure.error);

@@ -175,13 +175,24 @@ static tutti_status encode_job(void *context, tutti_bytes *out)
     return ask((struct request){.map = context, .out = out}, do_encode_job);
 }
 
+static PyObject *memo_of(struct tt_py_map *map)
+{
+    PyObject *args = map->memo ? NULL : PyTuple_New(0);
+    if (args)
+        map->memo = call_wire(map, "Memo", args);
+    Py_XDECREF(args);
+    return map->memo;
+}
+
 static void do_encode_range(void *arg)
 {
     struct request *r = arg;
     double from = tt_py_cost_clock();
+    PyObject *memo = memo_of(r->map);
     PyObject *args =
-        Py_BuildValue("(Onnn)", r->map->columns, (Py_ssize_t)r->begin,
-                      (Py_ssize_t)r->end, (Py_ssize_t)r->map->base);
+        memo ? Py_BuildValue("(OnnnO)", r->map->columns, (Py_ssize_t)r->begin,
+                             (Py_ssize_t)r->end, (Py_ssize_t)r->map->base, memo)
+             : NULL;
     r->status = emit(r, call_wire(r->map, "dump_range", args));
     Py_XDECREF(args);
     r->map->spent.encode += tt_py_cost_clock() - from;

@@ -81,7 +81,7 @@ static int module_exec(PyObject *module)
         return -1;
     state->imports = find_imports();
     if (add_task(module, state) < 0 || add_packed(module) < 0 ||
-        set_command(state->loops) < 0)
+        tt_py_block_add(module) < 0 || set_command(state->loops) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", tutti_version());
 }
@@ -121,6 +121,8 @@ static PyMethodDef methods[] = {
     {"range", FAST(tt_py_range), METH_FASTCALL, NULL},
     {"pack", FAST(tt_py_pack), METH_FASTCALL, NULL},
     {"unpack", tt_py_unpack, METH_O, NULL},
+    {"share", tt_py_share, METH_O, NULL},
+    {"address", tt_py_address, METH_O, NULL},
     {"loading", tt_py_loading, METH_O, NULL},
     {"move", tt_py_move, METH_VARARGS, NULL},
     {"say", tt_py_tell, METH_VARARGS, NULL},

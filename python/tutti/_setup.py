@@ -154,6 +154,7 @@ def dump_function(f, setup=None):
                 return data
         except (pickle.PicklingError, AttributeError, TypeError, RuntimeError):
             pass
+        aside.buffers.clear()
         return dump_shared(value, baggage, aside)
 
     return dump(f, dumps)

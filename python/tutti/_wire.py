@@ -12,7 +12,7 @@ from ._fault import RemoteTraceback, UnpicklableError, annotate, cut, describe
 PROTOCOL = 5
 PICKLED = 0x80  # the first byte of a pickle; others: see _tutti.pack()
 FEW = 8  # items that are not worth packing
-LARGE = 1 << 62  # bytes of a buffer that travels beside the pickle
+LARGE = 1 << 16  # bytes of a buffer that travels beside the pickle
 SOON = 0.0002
 
 _maps = 0  # that have processes, in all threads; guarded by _guard
@@ -20,17 +20,29 @@ _usual = None
 _guard = _thread.allocate_lock()
 
 
-def dumps(value, aside=None):
-    """The bytes of a value. Any exception of its own methods passes.
+class Aside:
+    """What pickle calls with each buffer; true: it goes with the bytes."""
 
-    aside: called with every PickleBuffer; true: it goes with the bytes.
-    """
+    def __init__(self):
+        self.buffers = []
+
+    def __call__(self, buffer):
+        raw = buffer.raw()
+        if raw.nbytes < LARGE:
+            return True
+        self.buffers.append(raw)
+
+
+def dumps(value, aside=None):
+    """The bytes of a value. Any exception of its own methods passes."""
     try:
         data = pickle.dumps(value, PROTOCOL, buffer_callback=aside)
         if b"__main__" not in data:
             return data
     except (pickle.PicklingError, AttributeError, TypeError):
         pass
+    if aside:
+        aside.buffers.clear()
     import cloudpickle
 
     return cloudpickle.dumps(value, PROTOCOL, buffer_callback=aside)
@@ -39,16 +51,34 @@ def dumps(value, aside=None):
 def dump(value, dumps=dumps):
     """The bytes of a value, and a list of its large buffers, which are not in
     them: for load()."""
-    buffers = []
+    aside = Aside()
+    return dumps(value, aside), aside.buffers
 
-    def aside(buffer):
-        raw = buffer.raw()
-        if raw.nbytes < LARGE:
-            return True
-        buffers.append(raw)
 
-    data = dumps(value, aside)
-    return data, buffers
+class Bulk:
+    """Large bytes on their way: pickle itself would copy them twice."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data):
+        self.data = data
+
+    def __reduce_ex__(self, protocol):
+        return type(self.data), (pickle.PickleBuffer(self.data),)
+
+
+def bulky(values):
+    """A list, in which large bytes are Bulk; anything else as it is."""
+    if type(values) is not list or not values:
+        return values
+    if type(values[0]) not in (bytes, bytearray):
+        return values
+    return [
+        Bulk(value)
+        if type(value) in (bytes, bytearray) and len(value) >= LARGE
+        else value
+        for value in values
+    ]
 
 
 def load(data, buffers=()):
@@ -99,6 +129,37 @@ def calm():
             sys.setswitchinterval(_usual)
 
 
+class Memo:
+    """What the items of a run have in common: a large buffer that comes again
+    travels as the block that it was copied to."""
+
+    SPARE = 1 << 26  # bytes of blocks that may be kept in case
+
+    def __init__(self):
+        self.known = {}  # place and size: [block, the buffer's owner, again]
+
+    def take(self, raw):
+        """A block with the bytes of a buffer."""
+        key = _tutti.address(raw), raw.nbytes
+        entry = self.known.pop(key, None)
+        if entry is None:
+            self._make_room(raw.nbytes)
+            entry = [_tutti.share(raw), raw, False]
+        else:
+            entry[2] = True
+        self.known[key] = entry
+        return entry[0]
+
+    def _make_room(self, room):
+        once = [key for key, (_, _, again) in self.known.items() if not again]
+        spare = sum(size for _, size in once)
+        for key in once:
+            if spare + room <= self.SPARE:
+                break
+            spare -= key[1]
+            del self.known[key]
+
+
 def _pack(columns, begin, end):
     """Items [begin, end) of each column as packed bytes; None: not so."""
     if end - begin < FEW:
@@ -117,7 +178,7 @@ def _dump_columns(columns, begin, end):
     if len(columns) == 1 and packed[0]:
         return packed, []
     rest = tuple(
-        None if part else column[begin:end]
+        None if part else bulky(column[begin:end])
         for part, column in zip(packed, columns)
     )
     data, buffers = dump(rest)
@@ -136,12 +197,13 @@ def _join(packed):
     return parts
 
 
-def dump_range(columns, begin, end, base):
+def dump_range(columns, begin, end, base, memo):
     """Items [begin, end) by column, tasks being counted from `base`: parts of
     bytes, and a list of buffers; or (index, exception) of the first that cannot
     go."""
     try:
         parts, buffers = _dump_columns(columns, begin, end)
+        buffers = [memo.take(buffer) for buffer in buffers]
         return (base.to_bytes(8, "little"), *parts, buffers)
     except Exception as error:
         items = list(zip(*(column[begin:end] for column in columns)))
@@ -265,7 +327,7 @@ def dump_results(results, begin):
     """Parts of bytes, and a list of buffers."""
     try:
         packed = len(results) >= FEW and _tutti.pack(results, 0, len(results))
-        return packed or dump(results)
+        return packed or dump(bulky(results))
     except Exception as error:
         at, cause = first_bad(results, dumps) or (0, error)
         what = "the result %s of task %d cannot be sent back"

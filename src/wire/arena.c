@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,9 +13,10 @@
 
 #include "core/status.h"
 
-#define SMALL (256u << 10) /* pieces up to here share a shelf */
-#define SHELF_PAGES 512u   /* 2 MiB */
-#define IDLE_MOST 64u      /* segments kept while nobody uses them */
+#define SMALL (256u << 10)  /* pieces up to here share a shelf */
+#define SHELF_PAGES 512u    /* 2 MiB */
+#define IDLE_MOST 64u       /* segments kept while nobody uses them */
+#define DOUBTED (64u << 20) /* bytes that may not be there */
 #define ROUND(size) (((size) + TT_PAGE - 1) & ~(size_t)(TT_PAGE - 1))
 
 struct tt_segment {
@@ -104,9 +106,30 @@ static tutti_status cannot(size_t size)
                    "no shared memory of %zu bytes: %s", size, strerror(error));
 }
 
+/* Bytes that the machine has to give, as far as it says: a file's pages are
+ * taken one by one, until the kernel kills somebody. */
+static size_t available(void)
+{
+    char line[128];
+    unsigned long kib;
+    size_t sum = 0;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %lu", &kib) == 1 ||
+            sscanf(line, "SwapFree: %lu", &kib) == 1)
+            sum += (size_t)kib << 10;
+    if (file)
+        fclose(file);
+    return sum ? sum : SIZE_MAX;
+}
+
 /* A file of `size` bytes, all there, that nobody can make smaller. */
 static int make_file(size_t size)
 {
+    if (size >= DOUBTED && size > available()) {
+        errno = ENOMEM;
+        return -1;
+    }
     int fd = memfd_create("tutti", MFD_CLOEXEC | MFD_ALLOW_SEALING), error;
     if (fd < 0)
         return -1;
