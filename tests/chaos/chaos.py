@@ -289,7 +289,7 @@ class Part:
         said = [line for line in victim.said().splitlines()
                 if line and line != "on purpose"]  # sys.exit prints it
         if said and not wrong:
-            self.fail(plan, "\n".join(["it printed:"] + said))
+            self.fail(plan, "\n".join(["it printed:"] + said[-20:]))
         self.compare(plan)
 
     def compare(self, plan):
