@@ -31,6 +31,8 @@ static struct tt_layout lay_out(size_t size, ptrdiff_t stride)
 static tutti_status append_part(tutti_bytes *out, const void *data, size_t size)
 {
     static const char zeros[16];
+    if (size >= TT_TRAVEL_BLOCK)
+        return tutti_bytes_attach(out, data, size);
     tutti_status status = tutti_bytes_append(out, data, size);
     if (!status)
         status = tutti_bytes_append(out, zeros, tt_travel_pad(size) - size);
@@ -60,6 +62,37 @@ static char *at(const tutti_array *array, size_t index)
     return (char *)array->data + (ptrdiff_t)index * array->stride;
 }
 
+static tutti_status append_values(tutti_bytes *out, const void *data,
+                                  size_t size)
+{
+    return size < TT_TRAVEL_BLOCK ? tutti_bytes_append(out, data, size)
+                                  : tutti_bytes_attach(out, data, size);
+}
+
+/* Appends items that do not lie as they are to travel. */
+static tutti_status gather(const struct trip *trip, size_t begin, size_t end,
+                           size_t size, tutti_bytes *out)
+{
+    struct tt_layout item = trip->job.item;
+    tutti_block *block = NULL;
+    tutti_status status = size < TT_TRAVEL_BLOCK
+                              ? tt_bytes_reserve(out, size)
+                              : tutti_block_alloc(&block, size);
+    if (status)
+        return status;
+    char *data = block ? tutti_block_data(block) : out->data + out->size;
+    for (size_t i = begin; i < end; i++, data += item.step) {
+        memcpy(data, at(&trip->travel->items, i), item.size);
+        memset(data + item.size, 0, item.step - item.size);
+    }
+    if (block)
+        status = tutti_bytes_attach(out, data - size, size);
+    else
+        out->size += size;
+    tutti_block_drop(block);
+    return status;
+}
+
 static tutti_status encode_range(void *context, size_t begin, size_t end,
                                  uint64_t sitting, tutti_bytes *out)
 {
@@ -75,17 +108,8 @@ static tutti_status encode_range(void *context, size_t begin, size_t end,
         return tt_fail(TUTTI_EARG, "items of %zu bytes are too large",
                        (size_t)item.size);
     if (item.size == item.step && items->stride == (ptrdiff_t)item.size)
-        return tutti_bytes_append(out, at(items, begin), size);
-    tutti_status status = tt_bytes_reserve(out, size);
-    if (status)
-        return status;
-    char *to = out->data + out->size;
-    for (size_t i = begin; i < end; i++, to += item.step) {
-        memcpy(to, at(items, i), item.size);
-        memset(to + item.size, 0, item.step - item.size);
-    }
-    out->size += size;
-    return TUTTI_OK;
+        return append_values(out, at(items, begin), size);
+    return gather(trip, begin, end, size, out);
 }
 
 static size_t results_of(const struct trip *trip, size_t begin, size_t end)
@@ -129,6 +153,10 @@ static tutti_status decode_range(void *context, size_t begin, size_t end,
     data += tt_travel_pad(answer.why);
     size -= tt_travel_pad(answer.why);
     count = results_of(trip, begin, end);
+    if (parcel->count) {
+        data = tutti_block_data(parcel->blocks[0]);
+        size = tutti_block_size(parcel->blocks[0]);
+    }
     if (size != count * trip->job.result.step)
         goto wrong;
     if (count)

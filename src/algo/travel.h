@@ -21,7 +21,10 @@ struct tt_layout {
     uint64_t size, step;
 };
 
-/* A job begins so. Then these, each padded to 16 bytes. */
+/* From so many bytes on, what has a size of its own travels as a block. */
+#define TT_TRAVEL_BLOCK 65536u
+
+/* A job begins so. Then these, each padded to 16 bytes, or a block. */
 enum tt_travel_part {
     TT_PART_PATH,     /* a function's library, with its zero; or nothing, */
     TT_PART_SECOND,   /* the second's, */
@@ -42,7 +45,7 @@ struct tt_travel_job {
 };
 
 /* An answer begins so; the sentence of the failure follows, padded to 16 bytes,
- * then the results up to the failure. */
+ * then the results up to the failure, or as a block. */
 struct tt_travel_answer {
     uint64_t failed; /* a task, or UINT64_MAX */
     uint64_t why;    /* bytes */

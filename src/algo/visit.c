@@ -12,10 +12,11 @@
 
 #define ALIGN 64u
 
-/* Memory of the worker's own, aligned for any type. */
+/* Memory of the worker's own, aligned for any type; or a block that came. */
 struct room {
     void *data;
     size_t size;
+    tutti_block *block;
 };
 
 /* The loop that this worker is prepared for, and memory for its ranges. */
@@ -26,16 +27,32 @@ static struct {
     struct room context, constant, items, results;
 } visit;
 
+static void clear(struct room *room)
+{
+    if (room->block)
+        tutti_block_drop(room->block);
+    else
+        free(room->data);
+    *room = (struct room){NULL, 0, NULL};
+}
+
 static tutti_status make_room(struct room *room, size_t size)
 {
-    if (size <= room->size)
+    if (size <= room->size && !room->block)
         return TUTTI_OK;
+    clear(room);
     void *data = aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
     if (!data)
         return tt_fail(TUTTI_EMEM, "no memory for %zu bytes", size);
-    free(room->data);
-    *room = (struct room){data, size};
+    *room = (struct room){data, size, NULL};
     return TUTTI_OK;
+}
+
+static void hold(struct room *room, tutti_block *block)
+{
+    clear(room);
+    *room =
+        (struct room){tutti_block_data(block), tutti_block_size(block), block};
 }
 
 static tutti_status keep(struct room *room, const void *data, size_t size)
@@ -55,55 +72,89 @@ static void forget(void *arg, uint64_t loop)
             dlclose(visit.library[i]);
         visit.library[i] = NULL;
     }
+    clear(&visit.context);
+    clear(&visit.constant);
+    clear(&visit.items);
+    clear(&visit.results);
+}
+
+/* A part of a job, in a block or not. */
+struct part {
+    const char *data;
+    tutti_block *block;
+};
+
+/* Takes the part of `size` bytes that is next. */
+static bool next_part(struct part *part, size_t size, tutti_parcel *rest)
+{
+    size_t padded = tt_travel_pad(size);
+    bool large = size >= TT_TRAVEL_BLOCK;
+    if (large ? !rest->count || tutti_block_size(*rest->blocks) != size
+              : padded < size || padded > rest->size)
+        return false;
+    *part = (struct part){rest->data, large ? *rest->blocks : NULL};
+    if (large) {
+        rest->blocks++;
+        rest->count--;
+    } else {
+        rest->data = (const char *)rest->data + padded;
+        rest->size -= padded;
+    }
+    return true;
+}
+
+static bool is_name(const struct part *part, size_t size)
+{
+    return !part->block && (size == 0 || !part->data[size - 1]);
 }
 
 /* Checks a job and tells where its parts are. */
-static tutti_status read_job(const char *part[TT_PARTS],
-                             const tutti_parcel *parcel)
+static tutti_status read_job(struct part parts[TT_PARTS], tutti_parcel rest)
 {
     struct tt_travel_job *job = &visit.job;
-    const char *data = parcel->data;
-    size_t left = parcel->size;
-    if (left < sizeof *job)
-        return tt_fail(TUTTI_ESYS, "a job of %zu bytes", left);
-    memcpy(job, data, sizeof *job);
-    size_t size = tt_travel_pad(sizeof *job);
-    for (int i = 0; i < TT_PARTS; i++) {
-        if (size > left || job->part[i] > left - size)
-            return tt_fail(TUTTI_ESYS, "a job that ends in its part %d", i);
-        data += size;
-        left -= size;
-        part[i] = data;
-        size = tt_travel_pad(job->part[i]);
-    }
-    for (int i = TT_PART_PATH; i <= TT_PART_FOLDER; i++)
-        if (job->part[i] == 0)
-            part[i] = "";
-        else if (part[i][job->part[i] - 1])
-            return tt_fail(TUTTI_ESYS, "a job with a name that has no end");
-    bool folds = job->kind == TT_TRAVEL_FOLD;
-    if (!job->unit || (folds && job->part[TT_PART_CONSTANT] < job->result.size))
-        return tt_fail(TUTTI_ESYS, "a job that makes no sense");
+    struct part head;
+    bool fine = next_part(&head, sizeof *job, &rest);
+    if (fine)
+        memcpy(job, head.data, sizeof *job);
+    for (int i = 0; i < TT_PARTS && fine; i++)
+        fine = next_part(&parts[i], job->part[i], &rest) &&
+               (i > TT_PART_FOLDER || is_name(&parts[i], job->part[i]));
+    bool folds = fine && job->kind == TT_TRAVEL_FOLD;
+    if (fine && job->unit && job->functions <= 2 &&
+        (!folds || job->part[TT_PART_CONSTANT] == job->result.size))
+        return TUTTI_OK;
+    return tt_fail(TUTTI_ESYS, "it is no job that this libtutti knows");
+}
+
+static tutti_status keep_part(struct room *room, const struct part *part,
+                              size_t size)
+{
+    if (!part->block)
+        return keep(room, part->data, size);
+    hold(room, tutti_block_keep(part->block));
     return TUTTI_OK;
 }
 
 static tutti_status prepare(const tutti_parcel *parcel)
 {
-    const char *part[TT_PARTS];
+    struct part part[TT_PARTS];
     uint64_t *size = visit.job.part;
-    tutti_status status = read_job(part, parcel);
-    if (!status && *part[TT_PART_FOLDER] && chdir(part[TT_PART_FOLDER]) != 0)
+    tutti_status status = read_job(part, *parcel);
+    if (!status && size[TT_PART_FOLDER] && chdir(part[TT_PART_FOLDER].data))
         status = tt_fail(TUTTI_EPLACE, "it cannot enter %.300s",
-                         part[TT_PART_FOLDER]);
+                         part[TT_PART_FOLDER].data);
     if (!status)
-        status =
-            keep(&visit.context, part[TT_PART_CONTEXT], size[TT_PART_CONTEXT]);
+        status = keep_part(&visit.context, &part[TT_PART_CONTEXT],
+                           size[TT_PART_CONTEXT]);
     if (!status)
-        status = keep(&visit.constant, part[TT_PART_CONSTANT],
-                      size[TT_PART_CONSTANT]);
-    for (size_t i = 0; i < visit.job.functions && !status; i++)
+        status = keep_part(&visit.constant, &part[TT_PART_CONSTANT],
+                           size[TT_PART_CONSTANT]);
+    for (size_t i = 0; i < visit.job.functions && !status; i++) {
+        int path = TT_PART_PATH + (int)i;
         status = tt_object_find(&visit.function[i], &visit.library[i],
-                                &visit.job.home[i], part[TT_PART_PATH + i]);
+                                &visit.job.home[i],
+                                size[path] ? part[path].data : "");
+    }
     return status;
 }
 
@@ -128,13 +179,18 @@ static tutti_status place_items(const char **out, const tutti_parcel *parcel,
     *out = visit.job.part[TT_PART_CONSTANT] ? visit.constant.data : NULL;
     if (!item.size)
         return TUTTI_OK;
-    if (__builtin_mul_overflow(tasks, item.step, &need) || need != parcel->size)
-        return tt_fail(TUTTI_ESYS, "%zu bytes for %zu items", parcel->size,
-                       tasks);
-    *out = parcel->data;
-    if ((uintptr_t)parcel->data % ALIGN == 0 || item.step % 32 != 0)
+    const char *data = parcel->data;
+    size_t size = parcel->size;
+    if (parcel->count) {
+        data = tutti_block_data(*parcel->blocks);
+        size = tutti_block_size(*parcel->blocks);
+    }
+    if (__builtin_mul_overflow(tasks, item.step, &need) || need != size)
+        return tt_fail(TUTTI_ESYS, "%zu bytes for %zu items", size, tasks);
+    *out = data;
+    if ((uintptr_t)data % ALIGN == 0 || item.step % 32 != 0)
         return TUTTI_OK;
-    tutti_status status = keep(&visit.items, parcel->data, need);
+    tutti_status status = keep(&visit.items, data, need);
     *out = visit.items.data;
     return status;
 }
@@ -218,11 +274,12 @@ static tutti_status answer(tutti_bytes *out, size_t begin, size_t end,
         status = tutti_bytes_append(out, why, size);
     if (!status)
         status = tutti_bytes_append(out, zeros, tt_travel_pad(size) - size);
-    if (!status)
-        status = tutti_bytes_append(out, visit.results.data,
-                                    results_of(ended - begin) *
-                                        visit.job.result.step);
-    return status;
+    size = results_of(ended - begin) * visit.job.result.step;
+    if (status || !size)
+        return status;
+    return visit.results.block
+               ? tutti_bytes_attach(out, visit.results.data, size)
+               : tutti_bytes_append(out, visit.results.data, size);
 }
 
 /* Memory for the results, which begin as zeros. */
@@ -231,7 +288,14 @@ static tutti_status clear_results(size_t tasks)
     uint64_t size;
     if (__builtin_mul_overflow(results_of(tasks), visit.job.result.step, &size))
         return tt_fail(TUTTI_ESYS, "results of too many bytes");
-    tutti_status status = make_room(&visit.results, size);
+    tutti_status status = TUTTI_OK;
+    tutti_block *block = NULL;
+    if (size < TT_TRAVEL_BLOCK)
+        status = make_room(&visit.results, size);
+    else
+        status = tutti_block_alloc(&block, size);
+    if (block)
+        hold(&visit.results, block);
     if (!status && size)
         memset(visit.results.data, 0, size);
     return status;
@@ -249,6 +313,8 @@ static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
         clear_results(end - begin) == TUTTI_OK)
         ended = run_tasks(begin, end, items);
     tutti_status status = answer(out, begin, end, ended);
+    if (visit.results.block)
+        clear(&visit.results); /* it is in the answer */
     fflush(NULL); /* what the tasks printed, should the worker die */
     return status ? -1 : 0;
 }

@@ -141,17 +141,16 @@ static tutti_status choose(struct choice *choice, const tutti_loop *loop,
 
 bool tt_caller_sends(const tutti_options *options)
 {
-    static const struct tutti_message any;
-    static const tutti_loop loop = {.message = &any};
-    struct choice choice;
+    tutti_place *place = NULL;
     if (!options)
         options = &defaults;
     bool plain = !options->place && !options->on && !wants_processes(options);
     if (options->size != sizeof *options || (plain && !forced()) ||
-        choose(&choice, &loop, options) != TUTTI_OK)
+        named(&place, options) != TUTTI_OK)
         return false;
-    bool waits = choice.automatic && !wants_processes(options);
-    return !waits && choice.place->ops->takes & TUTTI_TAKES_MESSAGE;
+    if (!place || place->automatic)
+        return wants_processes(options);
+    return place->ops->takes & TUTTI_TAKES_MESSAGE;
 }
 
 static const void *key_of(const tutti_loop *loop)
