@@ -161,9 +161,14 @@ void tt_py_message_init(struct tt_py_map *map);
 void tt_py_message_prepare(struct tt_py_map *map);
 /* The loop has ended: the lock is as before. No exception is raised. */
 void tt_py_message_end(struct tt_py_map *map);
-/* The arguments of the command that becomes a zygote; `list` of bytes. Kept for
- * the process's life. */
-int tt_py_message_command(PyObject *list);
+
+/* command.c: the command that becomes a zygote, NULL-terminated, kept for the
+ * process's life. */
+/* For a map; with the interpreter's lock, and no exception is left. */
+const char *const *tt_py_command_for(struct tt_py_map *map);
+/* The same one from now on, since a place starts it; for any function, if no
+ * map was there before: then with the interpreter's lock. */
+const char *const *tt_py_command(void);
 
 /* say.c */
 /* What a worker says goes to sys.stdout or sys.stderr, or is a warning. With

@@ -66,8 +66,8 @@ static bool hand_over(struct tt_py_mailbox *box, void (*work)(void *),
 void tt_py_mailbox_do(struct tt_py_mailbox *box, void (*work)(void *),
                       void *arg)
 {
-    if (hand_over(box, work, arg))
-        return;
+    if (!Py_IsInitialized() || hand_over(box, work, arg))
+        return; /* no loop waits in an interpreter that has ended */
     PyGILState_STATE gil = PyGILState_Ensure();
     work(arg);
     PyGILState_Release(gil);

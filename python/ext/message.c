@@ -134,6 +134,7 @@ void tt_py_message_prepare(struct tt_py_map *map)
 static void prepare(void *context)
 {
     struct tt_py_map *map = context;
+    tt_py_command(); /* the place starts it */
     atomic_store(&map->wanted, true);
 }
 
@@ -172,7 +173,9 @@ static void do_encode_job(void *arg)
 
 static tutti_status encode_job(void *context, tutti_bytes *out)
 {
-    return ask((struct request){.map = context, .out = out}, do_encode_job);
+    return ask(
+        (struct request){.map = context, .out = out, .status = TUTTI_EPLACE},
+        do_encode_job);
 }
 
 static PyObject *memo_of(struct tt_py_map *map)
@@ -203,10 +206,12 @@ static tutti_status encode_range(void *context, size_t begin, size_t end,
                                  uint64_t sitting, tutti_bytes *out)
 {
     (void)sitting;
-    return ask(
-        (struct request){
-            .map = context, .begin = begin, .end = end, .out = out},
-        do_encode_range);
+    return ask((struct request){.map = context,
+                                .begin = begin,
+                                .end = end,
+                                .out = out,
+                                .status = TUTTI_EPLACE},
+               do_encode_range);
 }
 
 /* Stores what tutti._wire.load_results made of a range. */
@@ -322,31 +327,9 @@ static void lost(void *context, size_t begin, size_t end, tutti_status status,
         do_lose);
 }
 
-static const char **command;
-
-int tt_py_message_command(PyObject *list)
-{
-    Py_ssize_t n = PyList_GET_SIZE(list);
-    if (command || !n)
-        return 0;
-    const char **made = calloc((size_t)n + 1, sizeof *made);
-    for (Py_ssize_t i = 0; made && i < n; i++) {
-        const char *text = PyBytes_AsString(PyList_GET_ITEM(list, i));
-        made[i] = text ? strdup(text) : NULL;
-        if (!text)
-            return -1;
-        if (!made[i]) {
-            PyErr_NoMemory();
-            return -1;
-        }
-    }
-    command = made;
-    return 0;
-}
-
 void tt_py_message_init(struct tt_py_map *map)
 {
-    map->message = (tutti_message){.command = command,
+    map->message = (tutti_message){.command = tt_py_command_for(map),
                                    .encode_job = encode_job,
                                    .encode_range = encode_range,
                                    .decode_range = decode_range,

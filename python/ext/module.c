@@ -48,14 +48,6 @@ static int add_packed(PyObject *module)
     return bad;
 }
 
-static int set_command(PyObject *loops)
-{
-    PyObject *list = PyObject_CallMethod(loops, "command", NULL);
-    int bad = list ? tt_py_message_command(list) : -1;
-    Py_XDECREF(list);
-    return bad;
-}
-
 /* The locks of the modules that are being imported. Best effort: it is private
  * to CPython, and without it only maps of a module's top level are at risk. */
 static PyObject *find_imports(void)
@@ -81,7 +73,7 @@ static int module_exec(PyObject *module)
         return -1;
     state->imports = find_imports();
     if (add_task(module, state) < 0 || add_packed(module) < 0 ||
-        tt_py_block_add(module) < 0 || set_command(state->loops) < 0)
+        tt_py_block_add(module) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", tutti_version());
 }

@@ -31,10 +31,10 @@ def kept_star(f, items, caught):
     return results
 
 
-def command():
-    """The command of a zygote as bytes: this interpreter with its own flags.
-    An embedded Python that names no executable gets one that cannot start:
-    then only the caller runs tasks."""
+def command(f=None):
+    """The command of a zygote as bytes: this interpreter with its own flags,
+    and the modules that f uses. An embedded Python that names no executable
+    gets one that cannot start: then only the caller runs tasks."""
     flags = sys.flags
     options = [
         option
@@ -43,15 +43,21 @@ def command():
             ("-E", flags.ignore_environment),
             ("-s", flags.no_user_site),
             ("-S", flags.no_site),
+            ("-" + "b" * flags.bytes_warning, flags.bytes_warning),
             ("-" + "O" * flags.optimize, flags.optimize),
             ("-B", flags.dont_write_bytecode),
         )
         if on
     ]
+    for name, value in sys._xoptions.items():
+        if name != "importtime":
+            options += "-X", name if value is True else "%s=%s" % (name, value)
     home = __file__.rpartition("/")[0].rpartition("/")[0]
     code = (
         "import sys; sys.path[:] = [%r] + [p for p in sys.path if p];"
         "from tutti._zygote import main; main()" % home
     )
-    words = [sys.executable or "", *options, "-c", code]
+    from ._preload import modules
+
+    words = [sys.executable or "", *options, "-c", code, *modules(f)]
     return [word.encode(errors="surrogateescape") for word in words]

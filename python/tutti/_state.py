@@ -1,6 +1,6 @@
 """What a task sees of its process, the same in a worker as in the caller:
-working directory, environment, sys.path, umask, warning filters, log levels.
-"""
+working directory, environment, sys.path and argv, umask, warning filters, log
+levels."""
 
 import _pickle as pickle
 import os
@@ -104,14 +104,14 @@ def snapshot():
     the state has changed."""
     global _known, _count
     parts = (
-        _folder(), _umask(), os.environ._data, sys.path, _manager_key(),
-        _filters(), _levels(),
+        _folder(), _umask(), os.environ._data, sys.path,
+        getattr(sys, "argv", []), _manager_key(), _filters(), _levels(),
     )
     known = _known
     if known and known[0] == parts and known[1][0] == os.getpid():
         return known[1:]
-    folder, umask, environment, path, key, filters, levels = parts
-    some = folder, umask, dict(environment), list(path), key
+    folder, umask, environment, path, argv, key, filters, levels = parts
+    some = folder, umask, dict(environment), list(path), list(argv), key
     kept = (*some, list(filters), levels)
     data = pickle.dumps((*some, _dump_filters(filters), levels), 5)
     _count += 1
@@ -172,12 +172,14 @@ class State:
             self.wanted = pickle.loads(data)
             self.filters = None
             self.number = number
-        folder, umask, environment, path, key, filters, levels = self.wanted
+        folder, umask, environment, path, argv, key = self.wanted[:6]
+        filters, levels = self.wanted[6:]
         _set_folder(folder)
         if umask is not None:
             os.umask(umask)
         _set_environment(environment)
         _set_path(path)
+        sys.argv[:] = argv
         if key:
             from multiprocessing import process
 
