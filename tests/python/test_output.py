@@ -96,8 +96,6 @@ def test_warning_that_is_an_error(capsys):
     assert capsys.readouterr().err == "RuntimeWarning: look out\n"
 
 
-# The worker's words do not travel yet.
-travels = pytest.mark.xfail(reason="needs tutti_worker_say()", strict=False)
 
 
 def speak(x):
@@ -106,7 +104,6 @@ def speak(x):
     logging.getLogger("tutti.test").warning("log %d", x)
 
 
-@travels
 def test_capsys(capsys):
     tutti.map(speak, range(3), on="processes:1")
     out, err = capsys.readouterr()
@@ -114,7 +111,6 @@ def test_capsys(capsys):
     assert err == "".join("err %d\nlog %d\n" % (x, x) for x in range(3))
 
 
-@travels
 def test_redirected(capfd):
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
@@ -123,7 +119,6 @@ def test_redirected(capfd):
     assert capfd.readouterr().out == ""
 
 
-@travels
 def test_lines_of_workers_do_not_mix(capsys):
     def f(x):
         for k in range(20):
@@ -137,25 +132,21 @@ def test_lines_of_workers_do_not_mix(capsys):
         assert mine == [str(k) for k in range(20)]
 
 
-@travels
 def test_line_without_an_end(capsys):
     tutti.map(lambda x: print(x, end=","), range(3), on="processes:1")
     assert capsys.readouterr().out == "0,1,2,"
 
 
-@travels
 def test_much(capsys):
     tutti.map(lambda x: print("x" * 3_000_000), range(2), on="processes:2")
     assert capsys.readouterr().out == ("x" * 3_000_000 + "\n") * 2
 
 
-@travels
 def test_warnings_of_tasks(capsys):
     tutti.map(lambda x: warnings.warn("mind that"), [1], on="processes:1")
     assert "UserWarning: mind that" in capsys.readouterr().err
 
 
-@travels
 def test_nested(capsys):
     def f(x):
         tutti.map(print, [x], on="processes:1")
@@ -181,7 +172,6 @@ tutti.map(f, [1], on="processes:1")
     assert sorted(out.splitlines()) == ["child", "waits here"]
 
 
-@travels
 def test_interrupt_while_printing(monkeypatch):
     class Interrupts(io.StringIO):
         def write(self, text):
