@@ -155,6 +155,9 @@ int tt_py_seed_task(struct tt_py_items *items);
 /* Puts the caller's own back. An exception that is raised stays. */
 void tt_py_seed_restore(struct tt_py_seed *seed);
 
+/* walk.c */
+extern PyType_Spec tt_py_walk_spec;
+
 /* message.c */
 void tt_py_message_init(struct tt_py_map *map);
 /* Makes map->job, with the interpreter's lock. */

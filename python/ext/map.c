@@ -7,7 +7,7 @@
 /* Seconds between two looks of a caller who waits, and has to do all work. */
 #define BOUND_WAIT 1e-3
 
-/* In the order that tutti/__init__.py gives them. */
+/* In the order that tutti/__init__.py gives them; the last may be left out. */
 enum {
     F,
     ITERABLES,
@@ -18,6 +18,7 @@ enum {
     ERRORS,
     BAR,
     SEED,
+    STAR, /* an item is a tuple of arguments */
     ARGS
 };
 
@@ -326,10 +327,11 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
     struct tt_py_map map = {.state = PyModule_GetState(module),
                             .options = TUTTI_OPTIONS_INIT};
     PyObject *results = NULL, *caught = NULL;
-    if (n != ARGS)
+    if (n != ARGS && n != STAR)
         return PyErr_Format(PyExc_TypeError, "expected %d arguments", ARGS);
     if (read_arguments(&map, args) < 0)
         return NULL;
+    map.star = map.star || (n > STAR && args[STAR] == Py_True);
     map.parts = PyDict_New();
     if (!map.parts || tt_py_mailbox_init(&map.box) < 0)
         goto drop;

@@ -39,10 +39,10 @@ static int add_task(PyObject *module, struct tt_py_state *state)
     return bad;
 }
 
-static int add_packed(PyObject *module)
+static int add_type(PyObject *module, const char *name, PyType_Spec *spec)
 {
-    PyObject *type = PyType_FromSpec(&tt_py_packed_spec);
-    int bad = type ? PyModule_AddObject(module, "Packed", type) : -1;
+    PyObject *type = PyType_FromSpec(spec);
+    int bad = type ? PyModule_AddObject(module, name, type) : -1;
     if (bad)
         Py_XDECREF(type);
     return bad;
@@ -72,7 +72,9 @@ static int module_exec(PyObject *module)
     if (!state->items || !state->task || !state->loops)
         return -1;
     state->imports = find_imports();
-    if (add_task(module, state) < 0 || add_packed(module) < 0 ||
+    if (add_task(module, state) < 0 ||
+        add_type(module, "Packed", &tt_py_packed_spec) < 0 ||
+        add_type(module, "Walk", &tt_py_walk_spec) < 0 ||
         tt_py_block_add(module) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", tutti_version());

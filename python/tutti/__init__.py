@@ -24,6 +24,8 @@ _late = {
     "TaskTimeoutError": "_fault",
     "UnpicklableError": "_fault",
     "WorkerLostError": "_fault",
+    "imap": "_lazy",
+    "imap_unordered": "_lazy",
     "submit": "_executor",
 }
 
@@ -31,6 +33,7 @@ __all__ = [
     "cpu_count",
     "explain",
     "map",
+    "starmap",
     "task",
     "timeline",
     "trace",
@@ -93,13 +96,35 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
     >>> tutti.map(lambda n: n / 0, [1], errors="return")
     [ZeroDivisionError('division by zero')]
     """
+    if not progress:
+        return _tutti.map(f, iterables, on, workers, retries, task_timeout,
+                          errors, None, seed, False)
+    return _map(f, iterables, on, workers, retries, task_timeout, errors,
+                progress, False, seed)
+
+
+def starmap(f, tuples, *, on="auto", workers=None, retries=0,
+            task_timeout=None, seed=None, errors="raise", progress=False):
+    """[f(*arguments) for arguments in tuples], in parallel where that pays.
+
+    As tutti.map in all else.
+
+    >>> tutti.starmap(pow, [(2, 5), (3, 2), (2, 5, 7)])
+    [32, 9, 4]
+    """
+    return _map(f, (tuples,), on, workers, retries, task_timeout, errors,
+                progress, True, seed)
+
+
+def _map(f, iterables, on, workers, retries, task_timeout, errors, progress,
+         star, seed):
     bar = None
     if progress:
         from ._bar import bar as make_bar
 
         bar = make_bar()
     return _tutti.map(f, iterables, on, workers, retries, task_timeout, errors,
-                      bar, seed)
+                      bar, seed, star)
 
 
 def explain():

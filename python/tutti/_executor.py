@@ -2,33 +2,17 @@
 
 import _thread
 import os
+import sys
 import threading
 import time
 import weakref
 from collections import deque
 from concurrent import futures
 from itertools import chain, islice
-from types import SimpleNamespace
 
 from . import _fault, _tutti
 from ._future import Future, Ledger
-
-
-def check_function(f, call):
-    """Refuses what cannot be called; names the usual slip."""
-    if not callable(f):
-        raise TypeError(
-            "%s expects a function first: got %s; a misplaced parenthesis? "
-            "write %s(f, x), not %s(f(x))" % (call, type(f).__name__, call, call)
-        )
-
-
-def setup_of(initializer, initargs, share):
-    if initializer is None and not share:
-        return None
-    return SimpleNamespace(
-        initializer=initializer, initargs=initargs, share=share
-    )
+from ._job import dump_setup
 
 
 class Executor(futures.Executor):
@@ -43,8 +27,7 @@ class Executor(futures.Executor):
     max_tasks_per_child: a worker is replaced after so many tasks.
     task_timeout:  seconds for one task; its worker is then stopped, and the
                    task raises TaskTimeoutError.
-    share:         a dict of names and values: in the workers they are globals
-                   of the module __main__ and of tutti.shared.
+    share:         a dict of names and values, which the workers get once.
 
     A worker that dies fails the task that it ran (WorkerLostError, a
     BrokenProcessPool) and is replaced; the other tasks go on.
@@ -71,7 +54,7 @@ class Executor(futures.Executor):
             if max_tasks_per_child <= 0:
                 raise ValueError("max_tasks_per_child must be >= 1")
         self._max_workers = max_workers
-        self._setup = setup_of(initializer, initargs, share)
+        self._setup = dump_setup((initializer, initargs, share))
         self._options = {
             "tasks_per_worker": max_tasks_per_child or 0,
             "task_timeout": task_timeout,
@@ -108,21 +91,35 @@ class Executor(futures.Executor):
 
     def submit(self, fn, /, *args, **kwargs):
         """Has fn(*args, **kwargs) run by a worker; returns its Future."""
-        check_function(fn, "submit")
-        ledger = self._ledger
-        crew = self._crew
+        if not callable(fn):
+            _fault.refuse_call("submit", fn)
+        future = Future()
+        self.send(future, fn, args, kwargs)
+        return future
+
+    def send(self, task, fn, args=(), kwargs=None):
+        """Has the outcome of fn(*args, **kwargs) delivered to `task`: a
+        Future, or alike."""
+        task.ledger = ledger = self._ledger
+        task.crew = crew = self._crew
         if crew is None or self._closed:
-            crew = self._start()
+            task.crew = crew = self._start()
         if ledger.broken is not None:
             raise _fault.InitializerError(*ledger.broken.args)
-        future = Future(crew, ledger)
-        ledger.tasks.add(future)
+        ledger.tasks.add(task)
         try:
-            crew.submit(future, fn, args, kwargs)
+            crew.submit(task, fn, args, kwargs)
         except BaseException:
-            ledger.forget(future)
+            ledger.forget(task)
             raise
-        return future
+
+    def tasks(self):
+        """Those without an outcome."""
+        return self._ledger.tasks
+
+    def wait(self, done, timeout=None):
+        """Helps the workers' place until done(), or for `timeout` seconds."""
+        return self._start().wait(done, timeout)
 
     def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None):
         """An iterator over the results, in the order of the items.
@@ -174,7 +171,7 @@ class Executor(futures.Executor):
     kill_workers = terminate_workers
 
     def __del__(self):
-        if self.__dict__.get("_crew") is not None:
+        if not self.__dict__.get("_closed", True):
             self.shutdown(wait=False)
 
 
@@ -249,14 +246,14 @@ _shared = {}
 _turn = _thread.allocate_lock()  # guards _shared, and `used` of those in it
 
 
-def shared(workers=None, setup=None):
-    """The executor for `workers` and `setup`."""
-    key = workers, setup
+def shared(key, make):
+    """The executor for `key`, if need be from make(); or None."""
     with _turn:
         executor = _shared.get(key)
         if executor is None:
-            executor = _shared[key] = Executor(workers)
-            executor._setup = setup
+            if not make:
+                return None
+            executor = _shared[key] = make()
             threading.Thread(target=_watch, args=(key,), daemon=True).start()
         executor.used = time.monotonic()
         return executor
@@ -304,8 +301,14 @@ def submit(f, /, *args, **kwargs):
     >>> [future.result() for future in futures]
     [1, 2, 4, 8]
     """
-    check_function(f, "tutti.submit")
-    return shared().submit(f, *args, **kwargs)
+    if not callable(f):
+        _fault.refuse_call("tutti.submit", f)
+    return shared(None, Executor).submit(f, *args, **kwargs)
+
+
+def in_worker():
+    """Whether this process runs tasks of another."""
+    return "tutti._zygote" in sys.modules
 
 
 def _renew():

@@ -126,6 +126,19 @@ def __getattr__(name):
     return made
 
 
+def refuse_call(call, f):
+    """Says that f(x) cannot be called so; names the usual slip."""
+    if callable(f):
+        raise TypeError(
+            "%s expects items after the function: write %s(f, items)"
+            % (call, call)
+        )
+    raise TypeError(
+        "%s expects a function first: got %s; a misplaced parenthesis? "
+        "write %s(f, x), not %s(f(x))" % (call, type(f).__name__, call, call)
+    )
+
+
 def cut(value, limit=80):
     """The text of a value, at most `limit` characters of it."""
     try:

@@ -29,11 +29,10 @@ class Future(futures.Future):
     """
 
     _state = PENDING
-    _result = _exception = None
+    _result = _exception = crew = ledger = None
 
-    def __init__(self, crew, ledger):
-        self._crew = crew
-        self._ledger = ledger
+    def __init__(self):
+        pass
 
     def __getattr__(self, name):
         if name not in _LATE:
@@ -50,9 +49,9 @@ class Future(futures.Future):
 
     def deliver(self, ok, value):
         """The crew's: this is the outcome of the task."""
-        self._ledger.forget(self)
+        self.ledger.forget(self)
         if not ok and isinstance(value, _fault.InitializerError):
-            self._ledger.broken = value
+            self.ledger.broken = value
         with _guard:
             if "_condition" not in self.__dict__:
                 if ok:
@@ -73,15 +72,19 @@ class Future(futures.Future):
         return self._state in CANCELLED
 
     def running(self):
-        return self._state == PENDING and self._crew.running(self)
+        if self.crew is None or self._state != PENDING:
+            return super().running()
+        return self.crew.running(self)
 
     def cancel(self):
+        if self.crew is None:
+            return super().cancel()
         with self._condition:
             if self._state in FINAL:
                 return self._state in CANCELLED
-            if not self._crew.cancel(self):
+            if not self.crew.cancel(self):
                 return False
-            self._ledger.forget(self)
+            self.ledger.forget(self)
             self._state = _base.CANCELLED_AND_NOTIFIED
             for waiter in self._waiters:
                 waiter.add_cancelled(self)
@@ -109,7 +112,9 @@ class Future(futures.Future):
         return self._exception
 
     def _await(self, timeout):
-        if not self._crew.wait(self.done, timeout):
+        if self.crew is None:
+            super().exception(timeout)
+        elif not self.crew.wait(self.done, timeout):
             raise futures.TimeoutError()
 
     def __await__(self):

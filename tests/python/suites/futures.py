@@ -1,0 +1,69 @@
+"""concurrent.futures' tests of ProcessPoolExecutor, with tutti.Executor in its
+place."""
+
+import multiprocessing
+
+from test import test_concurrent_futures as original
+
+import tutti
+
+run_python = original.assert_python_ok
+
+
+def run_with_tutti(*args, **options):
+    return run_python(*(
+        arg.replace("from concurrent.futures import Executor",
+                    "from tutti import Executor")
+        for arg in args
+    ), **options)
+
+
+original.assert_python_ok = run_with_tutti
+
+
+class Mixin(original.ExecutorMixin):
+    executor_type = tutti.Executor
+    ctx = ""
+
+    def get_context(self):
+        return multiprocessing.get_context("spawn")
+
+
+class Initializer(
+    original.InitializerMixin, Mixin, original.BaseTestCase
+):
+    pass
+
+
+class FailingInitializer(
+    original.FailingInitializerMixin, Mixin, original.BaseTestCase
+):
+    pass
+
+
+class Shutdown(
+    original.ProcessPoolShutdownTest, Mixin, original.BaseTestCase
+):
+    pass
+
+
+class Wait(original.WaitTests, Mixin, original.BaseTestCase):
+    pass
+
+
+class AsCompleted(original.AsCompletedTests, Mixin, original.BaseTestCase):
+    pass
+
+
+class Executor(
+    original.ProcessPoolExecutorTest, Mixin, original.BaseTestCase
+):
+    pass
+
+
+class Deadlock(original.ExecutorDeadlockTest, Mixin, original.BaseTestCase):
+    pass
+
+
+class Future(original.FutureTests):
+    pass
