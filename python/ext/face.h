@@ -48,6 +48,7 @@ struct tt_py_failure {
 /* One piece of work at a time for the caller's thread; see mailbox.c. */
 struct tt_py_mailbox {
     pthread_mutex_t lock; /* guards all but `full` */
+    unsigned long owner;  /* the caller's thread */
     pthread_cond_t answered;
     void (*work)(void *arg);
     void *arg;

@@ -1,8 +1,9 @@
-/* Work for the interpreter from a place's thread. The caller does it between
- * two ranges, so the interpreter's lock need not change hands; when it does not
- * come by soon, or waits without the lock, the thread takes the lock itself.
- * Not so in a map of a module that is being imported: what is pickled may be
- * looked up in the module, for which any other thread would have to wait. */
+/* Work for the interpreter from a place's thread, or from the caller's own when
+ * that does the place's work. Else the caller does it between two ranges, so
+ * the interpreter's lock need not change hands; when it does not come by soon,
+ * or waits without the lock, the thread takes the lock itself. Not so in a map
+ * of a module that is being imported: what is pickled may be looked up in the
+ * module, for which any other thread would have to wait. */
 #include "face.h"
 
 #include <time.h>
@@ -12,7 +13,8 @@
 int tt_py_mailbox_init(struct tt_py_mailbox *box)
 {
     pthread_condattr_t attributes;
-    *box = (struct tt_py_mailbox){.lock = PTHREAD_MUTEX_INITIALIZER};
+    *box = (struct tt_py_mailbox){.lock = PTHREAD_MUTEX_INITIALIZER,
+                                  .owner = PyThread_get_thread_ident()};
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     int error = pthread_cond_init(&box->answered, &attributes);
@@ -66,8 +68,10 @@ static bool hand_over(struct tt_py_mailbox *box, void (*work)(void *),
 void tt_py_mailbox_do(struct tt_py_mailbox *box, void (*work)(void *),
                       void *arg)
 {
-    if (!Py_IsInitialized() || hand_over(box, work, arg))
+    if (!Py_IsInitialized())
         return; /* no loop waits in an interpreter that has ended */
+    if (PyThread_get_thread_ident() != box->owner && hand_over(box, work, arg))
+        return;
     PyGILState_STATE gil = PyGILState_Ensure();
     work(arg);
     PyGILState_Release(gil);

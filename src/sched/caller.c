@@ -11,7 +11,6 @@
 
 #include "core/clock.h"
 #include "core/fork.h"
-#include "core/futex.h"
 #include "core/settings.h"
 #include "loop/run.h"
 #include "place/places.h"
@@ -293,8 +292,7 @@ tutti_status tutti_run_extend(tutti_run *run, size_t n, bool helped)
                                    "finished");
     if (!tt_run_extend(run, n))
         return tt_fail(TUTTI_EMEM, "too many tasks wait");
-    (void)helped;
-    if (!invite_missing(run))
+    if (!invite_missing(run) && !helped)
         run->place->ops->recall(run->place->state, run);
     return TUTTI_OK;
 }
@@ -313,8 +311,7 @@ uint32_t tutti_run_news(const tutti_run *run)
 void tutti_run_help(tutti_run *run, uint32_t seen, double seconds)
 {
     uint64_t ns = seconds < 1e9 ? (uint64_t)(seconds * 1e9) : 1000000000u;
-    if (tutti_run_news(run) == seen)
-        tt_futex_wait(&run->news, seen, ns);
+    run->place->ops->help(run->place->state, run, seen, ns);
 }
 
 size_t tutti_run_workers(tutti_run *run, long *pids, size_t room)
@@ -411,7 +408,8 @@ static void recall(struct tutti_run *run)
 {
     bool closed = atomic_load_explicit(&run->closed, memory_order_acquire);
     unsigned why = 1u + closed;
-    if (run->recalled >= why || tt_run_empty(run) ||
+    bool helps = run->place->ops->help && !run->caller && !run->endless;
+    if (helps || run->recalled >= why || tt_run_empty(run) ||
         (!closed && tt_run_left(run) > 0))
         return;
     run->recalled = why;
@@ -427,6 +425,15 @@ static void unwatch(struct tutti_run *run)
     }
 }
 
+static void wait_or_help(struct tutti_run *run, uint64_t ns)
+{
+    tutti_place *place = run->place;
+    if (place->ops->help && !run->endless)
+        place->ops->help(place->state, run, 0, ns);
+    else
+        tt_run_sleep(run, ns);
+}
+
 bool tutti_run_wait(tutti_run *run, double seconds)
 {
     uint64_t now = tt_clock(), until = UINT64_MAX;
@@ -438,7 +445,7 @@ bool tutti_run_wait(tutti_run *run, double seconds)
     recall(run);
     if (!tt_run_empty(run) && now < until) {
         uint64_t most = until - now;
-        tt_run_sleep(run, most < WAIT_SLICE_NS ? most : WAIT_SLICE_NS);
+        wait_or_help(run, most < WAIT_SLICE_NS ? most : WAIT_SLICE_NS);
         between(run, tt_clock());
     }
     return tt_run_empty(run);

@@ -117,12 +117,16 @@ static bool reap(struct zygote *z)
     for (size_t i = 0; i < z->count;) {
         struct child *child = &z->children[i];
         int status;
-        if (waitpid(child->pid, &status, WNOHANG) == child->pid) {
-            fine &= tell(z, TT_ZYGOTE_DIED, child->worker, child->pid, status);
+        bool changed =
+            waitpid(child->pid, &status, WNOHANG | WUNTRACED) == child->pid;
+        bool died = changed && !WIFSTOPPED(status);
+        if (changed)
+            fine &= tell(z, died ? TT_ZYGOTE_DIED : TT_ZYGOTE_STOPPED,
+                         child->worker, child->pid, status);
+        if (died)
             *child = z->children[--z->count];
-        } else {
+        else
             i++;
-        }
     }
     return fine;
 }

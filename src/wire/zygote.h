@@ -13,7 +13,8 @@ enum tt_zygote_kind {
     TT_ZYGOTE_FORK = 1, /* to it: make worker `worker`; with a descriptor */
     TT_ZYGOTE_KILL,     /* to it: kill worker `worker`, if it lives */
     TT_ZYGOTE_HELLO,    /* from it: it serves */
-    TT_ZYGOTE_DIED,     /* from it: `status` as of waitpid() */
+    TT_ZYGOTE_DIED,     /* from it: `status` as of waitpid(), here too: */
+    TT_ZYGOTE_STOPPED,  /* by SIGSTOP or the like; it may go on */
     TT_ZYGOTE_FAILED    /* from it: no fork; `status` is errno */
 };
 

@@ -87,6 +87,10 @@ typedef struct tutti_place_ops {
      * got tasks. */
     void (*recall)(void *state, tutti_run *run);
 
+    /** Who waits for a run may do the place's work: until nobody is inside, or
+     * an open loop's news are not `seen`; at most `ns`. NULL: it sleeps. */
+    void (*help)(void *state, tutti_run *run, uint32_t seen, uint64_t ns);
+
     /** The process ids of the run's workers, at most `room` of them; returns
      * how many there are. NULL: no open loop runs here. */
     size_t (*list)(void *state, tutti_run *run, long *pids, size_t room);

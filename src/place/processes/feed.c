@@ -223,6 +223,8 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     }
     if (!p) {
         struct tt_zygote *z = tt_staff_zygote(f, command);
+        if (!z && f->wants_thread)
+            return;
         if (z)
             z->wanted++;
         else
@@ -512,6 +514,22 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
     tt_range_fail(f, feed, &lost, TUTTI_ELOST, why);
     if (!feed->message->lost)
         tt_run_close(run, TUTTI_ELOST, why);
+}
+
+void tt_feed_stopped(struct tt_process *p, const char *how)
+{
+    struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
+    char line[TT_DETAIL_SIZE];
+    if (!feed || !feed->message->say ||
+        !tt_ledger_runs(&feed->ledger, p->number))
+        return;
+    int size = snprintf(line, sizeof line,
+                        "worker %u (pid %ld) %s and the loop waits for it: "
+                        "\"kill -CONT %ld\" lets it go on; task_timeout would "
+                        "end its task",
+                        p->seat->lane->worker, (long)p->pid, how, (long)p->pid);
+    feed->message->say(feed->run->loop.context, TUTTI_SAYS_WARNING, line,
+                       (size_t)size);
 }
 
 void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,

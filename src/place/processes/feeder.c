@@ -1,26 +1,60 @@
-/* The feeder thread: orders, events, time. */
-#define _GNU_SOURCE /* ppoll, POLLRDHUP */
+/* Who does the pool's work: the feeder thread, or a thread that waits for its
+ * run and drives meanwhile. Each has an epoll and a bell of its own, so that
+ * one sleeps on while the other works; workers ring the bell that the channels
+ * name. */
+#define _GNU_SOURCE
 #include <errno.h>
-#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fork.h"
+#include "core/futex.h"
 #include "core/thread.h"
 #include "place/processes/pool.h"
 
-void tt_feeder_ring(struct tt_feeder *f)
+#define EVENTS 16
+#define PATIENCE_NS 1000000
+#define PAUSES 100 /* a driver spins so often, then yields so often, */
+#define YIELDS 100 /* before it sleeps: measured, see docs/auto.md */
+
+static void ring(int bell)
 {
     uint64_t one = 1;
-    ssize_t n = write(f->bell, &one, sizeof one);
-    (void)n; /* the counter is not 0, so the feeder wakes */
+    ssize_t n = write(bell, &one, sizeof one);
+    (void)n; /* the counter is full: it was rung */
+}
+
+void tt_feeder_ring(struct tt_feeder *f)
+{
+    if (!atomic_exchange(&f->rung, true))
+        ring(f->bells[TT_FEEDER]);
+}
+
+static bool add(int poll, int fd, uint32_t events, bool bell)
+{
+    struct epoll_event event = {.events = events | EPOLLET, .data.u32 = bell};
+    return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+tutti_status tt_feeder_watch(struct tt_feeder *f, int fd, bool reads)
+{
+    uint32_t events = EPOLLRDHUP | (reads ? EPOLLIN : 0);
+    if (add(f->polls[TT_FEEDER], fd, events, false) &&
+        add(f->polls[TT_DRIVER], fd, events, false))
+        return TUTTI_OK;
+    return tt_fail(TUTTI_ESYS, "cannot poll a descriptor: %s", strerror(errno));
 }
 
 /* Takes the orders, oldest first. False: the end. */
 static bool take_orders(struct tt_feeder *f)
 {
+    atomic_store(&f->rung, false);
     pthread_mutex_lock(&f->pool->guard);
     struct tt_order *newest = f->orders, *oldest = NULL, *next;
     f->orders = NULL;
@@ -39,70 +73,57 @@ static bool take_orders(struct tt_feeder *f)
     return !stop;
 }
 
-/* The descriptors to poll: the bell, zygotes, processes, in this order. */
-static size_t list_polls(struct tt_feeder *f)
+static bool any_ready(struct tt_feeder *f)
 {
-    size_t count = 1;
-    f->polls[0] = (struct pollfd){.fd = f->bell, .events = POLLIN};
-    for (struct tt_zygote *z = f->zygotes; z; z = z->next)
-        f->polls[count++] = (struct pollfd){.fd = z->control, .events = POLLIN};
-    for (struct tt_process *p = f->processes; p; p = p->next) {
-        int fd = p->state < TT_PROCESS_LOST ? p->channel.fd : -1;
-        f->polls[count++] = (struct pollfd){.fd = fd, .events = POLLRDHUP};
-    }
-    return count;
-}
-
-bool tt_feeder_room(struct tt_feeder *f)
-{
-    size_t need = 2; /* the bell and the new one */
-    for (struct tt_zygote *z = f->zygotes; z; z = z->next)
-        need++;
     for (struct tt_process *p = f->processes; p; p = p->next)
-        need++;
-    if (need <= f->polls_room)
-        return true;
-    struct pollfd *polls = realloc(f->polls, 2 * need * sizeof *polls);
-    if (!polls)
-        return false;
-    f->polls = polls;
-    f->polls_room = 2 * need;
-    return true;
+        if (p->state < TT_PROCESS_LOST && tt_channel_ready(&p->channel))
+            return true;
+    return false;
 }
 
-/* Sleeps until something comes or is due. */
-static bool wait_events(struct tt_feeder *f, size_t count)
+/* Says which of the two is woken by workers, if any. */
+static void watch(struct tt_feeder *f, unsigned bell)
 {
-    uint64_t now = tt_clock();
-    struct timespec t = {0}, *most = f->next == UINT64_MAX ? NULL : &t;
-    if (f->next != UINT64_MAX && f->next > now) {
-        t.tv_sec = (time_t)((f->next - now) / 1000000000u);
-        t.tv_nsec = (long)((f->next - now) % 1000000000u);
-    }
-    int ready = ppoll(f->polls, count, most, NULL);
+    for (struct tt_process *p = f->processes; p; p = p->next)
+        if (p->state < TT_PROCESS_LOST)
+            tt_channel_watch(&p->channel, bell);
+}
+
+/* Does what there is to do; `sockets`: also looks at those. */
+static void work(struct tt_feeder *f, bool sockets)
+{
     f->now = tt_clock();
-    return ready > 0;
+    for (struct tt_process *p = f->processes; p; p = p->next)
+        if (p->state < TT_PROCESS_LOST &&
+            (sockets || tt_channel_ready(&p->channel)))
+            tt_staff_receive(f, p);
+    for (struct tt_zygote *z = f->zygotes; z && sockets; z = z->next)
+        tt_staff_listen(f, z);
+    do {
+        f->next = UINT64_MAX;
+        tt_staff_tend(f);
+        tt_feed_tend(f);
+        tt_staff_fork(f);
+    } while (f->next == 0);
 }
 
-/* What the events do to the lists is done later, by tt_staff_tend(). */
-static void handle_events(struct tt_feeder *f)
+enum tt_woken { BY_BELL, BY_SOCKET, BY_SIGNAL }; /* BY_BELL: or it is due */
+
+/* Sleeps until a bell, a socket or a signal calls, or something is due. */
+static enum tt_woken sleep_until(struct tt_feeder *f, enum tt_who who,
+                                 uint64_t until)
 {
-    uint64_t rings;
-    size_t i = 1;
-    if (f->polls[0].revents) {
-        ssize_t n = read(f->bell, &rings, sizeof rings);
-        (void)n; /* nothing there: nothing to reset */
-    }
-    for (struct tt_zygote *z = f->zygotes; z; z = z->next)
-        i++;
-    for (struct tt_process *p = f->processes; p; p = p->next, i++) {
-        if (f->polls[i].revents || tt_channel_ready(&p->channel))
-            tt_staff_receive(f, p);
-    }
-    i = 1;
-    for (struct tt_zygote *z = f->zygotes; z; z = z->next, i++)
-        if (f->polls[i].revents)
-            tt_staff_listen(f, z);
+    struct epoll_event events[EVENTS];
+    uint64_t now = tt_clock();
+    int ms = -1;
+    if (until != UINT64_MAX)
+        ms = until <= now ? 0 : (int)((until - now) / 1000000u + 1);
+    int count = epoll_wait(f->polls[who], events, EVENTS, ms);
+    enum tt_woken by = count < 0 ? BY_SIGNAL : BY_BELL;
+    for (int i = 0; i < count; i++)
+        if (!events[i].data.u32)
+            by = BY_SOCKET;
+    return by;
 }
 
 static tutti_run *take_unsettled(struct tt_feeder *f)
@@ -117,15 +138,188 @@ static tutti_run *take_unsettled(struct tt_feeder *f)
     return run;
 }
 
-/* Lets faces settle what was decoded or lost; they may take their time. */
-static void settle(struct tt_feeder *f)
+/* Lets faces settle what was decoded or lost; they may take their time, and
+ * fork: false in the child. */
+static bool settle(struct tt_feeder *f)
 {
     tutti_run *run;
+    unsigned forks = tt_forks();
     while ((run = take_unsettled(f))) {
         run->loop.message->settle(run->loop.context);
+        if (forks != tt_forks())
+            return false;
         tt_run_tell_news(run);
         tt_run_count_out(run);
     }
+    return true;
+}
+
+/* The feeder thread works, unless a caller drives: then it leaves all to it. */
+static bool feed(struct tt_feeder *f, bool *sockets)
+{
+    bool goes_on = true;
+    pthread_mutex_lock(&f->drive);
+    f->asleep_until = UINT64_MAX;
+    if (f->driven) {
+        f->missed = true;
+        ring(f->bells[TT_DRIVER]);
+    } else {
+        goes_on = take_orders(f);
+        do {
+            work(f, *sockets);
+            *sockets = false;
+            watch(f, 1 + TT_FEEDER);
+        } while (any_ready(f));
+        f->asleep_until = f->next;
+    }
+    pthread_mutex_unlock(&f->drive);
+    return goes_on;
+}
+
+static void *feeder_main(void *arg)
+{
+    struct tt_feeder *f = arg;
+    bool sockets = false;
+    tt_thread_prompt();
+    while (feed(f, &sockets)) {
+        settle(f);
+        sockets |= sleep_until(f, TT_FEEDER, f->asleep_until) == BY_SOCKET;
+    }
+    tt_staff_end(f);
+    return NULL;
+}
+
+/* Whether a thread that helps has what it waits for. */
+static bool served(tutti_run *run, uint32_t seen)
+{
+    return run->endless ? tutti_run_news(run) != seen : tt_run_empty(run);
+}
+
+/* Waits for workers a little while without sleep: they may be quick. */
+static bool spin(struct tt_feeder *f)
+{
+    for (int i = 0; i < PAUSES + YIELDS; i++) {
+        if (any_ready(f))
+            return true;
+        if (i < PAUSES)
+            tt_pause();
+        else
+            sched_yield();
+    }
+    return false;
+}
+
+/* One turn of a driver. Returns whether there may be more to do at once, and
+ * else, in *until, when something is due. */
+static bool turn(struct tt_feeder *f, tutti_run *run, uint32_t seen,
+                 bool sockets, uint64_t *until)
+{
+    bool more = false;
+    pthread_mutex_lock(&f->drive);
+    watch(f, 0);
+    take_orders(f);
+    work(f, sockets);
+    if (!f->unsettled && !f->wants_thread && !served(run, seen)) {
+        more = spin(f);
+        if (!more)
+            watch(f, 1 + TT_DRIVER);
+        more |= any_ready(f);
+    }
+    *until = f->next;
+    more |= f->unsettled != NULL;
+    pthread_mutex_unlock(&f->drive);
+    return more;
+}
+
+static bool has_orders(struct tt_feeder *f)
+{
+    pthread_mutex_lock(&f->pool->guard);
+    bool some = f->orders != NULL;
+    pthread_mutex_unlock(&f->pool->guard);
+    return some;
+}
+
+/* The feeder thread goes on from here. */
+static void hand_back(struct tt_feeder *f)
+{
+    pthread_mutex_lock(&f->drive);
+    f->driven = false;
+    watch(f, 1 + TT_FEEDER);
+    bool call = f->missed || f->wants_thread || any_ready(f) || has_orders(f) ||
+                f->next < f->asleep_until;
+    f->missed = f->wants_thread = false;
+    pthread_mutex_unlock(&f->drive);
+    if (call)
+        ring(f->bells[TT_FEEDER]); /* also if it was, and left all to us */
+}
+
+/* The feeder thread may hold it while it waits for this very thread: for an
+ * interpreter's work that only the caller may do. */
+static bool lock_soon(pthread_mutex_t *lock)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += PATIENCE_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    return pthread_mutex_timedlock(lock, &until) == 0;
+}
+
+/* Works until the run is served, or `end`. Returns whether a signal came, or
+ * this is a child. */
+static bool drive(struct tt_feeder *f, tutti_run *run, uint32_t seen,
+                  uint64_t end)
+{
+    enum tt_woken by = BY_BELL;
+    uint64_t until;
+    if (!lock_soon(&f->drive))
+        return false;
+    f->driven = true;
+    pthread_mutex_unlock(&f->drive);
+    do {
+        bool more = turn(f, run, seen, by == BY_SOCKET, &until);
+        by = BY_BELL;
+        if (!settle(f))
+            return true;
+        if (served(run, seen) || f->wants_thread)
+            break;
+        if (!more)
+            by = sleep_until(f, TT_DRIVER, until < end ? until : end);
+    } while (by != BY_SIGNAL && tt_clock() < end);
+    hand_back(f);
+    return by == BY_SIGNAL;
+}
+
+/* Where somebody else drives, it only waits. */
+static void wait_for(tutti_run *run, uint32_t seen, uint64_t ns)
+{
+    if (!run->endless)
+        tt_run_sleep(run, ns);
+    else if (tutti_run_news(run) == seen)
+        tt_futex_wait(&run->news, seen, ns);
+}
+
+void tt_feeder_help(struct tt_feeder *f, tutti_run *run, uint32_t seen,
+                    uint64_t ns)
+{
+    uint64_t end = tt_clock() + ns;
+    if (served(run, seen))
+        return;
+    unsigned forks = tt_forks();
+    if (pthread_mutex_trylock(&f->role)) {
+        ring(f->bells[TT_DRIVER]);
+    } else {
+        bool ended = drive(f, run, seen, end);
+        if (forks == tt_forks())
+            pthread_mutex_unlock(&f->role);
+        if (ended)
+            return;
+    }
+    uint64_t now = tt_clock();
+    if (now < end && !served(run, seen))
+        wait_for(run, seen, end - now);
 }
 
 size_t tt_feeder_list(struct tt_feeder *f, const tutti_run *run, long *pids,
@@ -144,29 +338,27 @@ size_t tt_feeder_list(struct tt_feeder *f, const tutti_run *run, long *pids,
     return count;
 }
 
-static void *feeder_main(void *arg)
+static bool make_descriptors(struct tt_feeder *f)
 {
-    struct tt_feeder *f = arg;
-    tt_thread_prompt();
-    f->now = tt_clock();
-    while (take_orders(f)) {
-        pthread_mutex_lock(&f->drive);
-        f->next = UINT64_MAX;
-        tt_staff_tend(f);
-        tt_feed_tend(f);
-        tt_staff_fork(f);
-        size_t polls = list_polls(f);
-        pthread_mutex_unlock(&f->drive);
-        if (wait_events(f, polls)) {
-            pthread_mutex_lock(&f->drive);
-            handle_events(f);
-            pthread_mutex_unlock(&f->drive);
-        }
-        settle(f);
+    bool fine = true;
+    for (int i = 0; i < 2; i++) {
+        f->bells[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        f->polls[i] = epoll_create1(EPOLL_CLOEXEC);
+        fine &= f->bells[i] >= 0 && f->polls[i] >= 0 &&
+                add(f->polls[i], f->bells[i], EPOLLIN, true);
     }
-    tt_staff_end(f);
-    free(f->polls);
-    return NULL;
+    return fine;
+}
+
+void tt_feeder_free(struct tt_feeder *f)
+{
+    for (int i = 0; i < 2; i++) {
+        if (f->bells[i] >= 0)
+            close(f->bells[i]);
+        if (f->polls[i] >= 0)
+            close(f->polls[i]);
+    }
+    free(f);
 }
 
 struct tt_feeder *tt_feeder_start(struct tt_pool *pool)
@@ -176,21 +368,17 @@ struct tt_feeder *tt_feeder_start(struct tt_pool *pool)
         return NULL;
     f->pool = pool;
     pthread_mutex_init(&f->drive, NULL);
-    f->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (f->bell < 0 || !tt_feeder_room(f))
-        goto free_feeder;
+    pthread_mutex_init(&f->role, NULL);
+    f->asleep_until = UINT64_MAX;
     sigset_t all, old;
     sigfillset(&all);
+    bool fine = make_descriptors(f);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&f->thread, NULL, feeder_main, f);
+    if (fine)
+        fine = pthread_create(&f->thread, NULL, feeder_main, f) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (failed)
-        goto free_feeder;
-    return f;
-free_feeder:
-    if (f->bell >= 0)
-        close(f->bell);
-    free(f->polls);
-    free(f);
+    if (fine)
+        return f;
+    tt_feeder_free(f);
     return NULL;
 }

@@ -121,13 +121,23 @@ struct tt_feed {
     char why[TT_DETAIL_SIZE];
 };
 
+enum tt_who { TT_FEEDER, TT_DRIVER };
+
 struct tt_feeder {
     struct tt_pool *pool;
     pthread_t thread;
-    int bell;                /* eventfd: orders, or the end */
+    int bells[2];            /* eventfds that wake tt_who, */
+    int polls[2];            /* and epolls: their bell, all sockets */
+    _Atomic bool rung;       /* the feeder's bell, and nobody looked */
     struct tt_order *orders; /* pool->guard */
     bool stop;               /* pool->guard */
-    pthread_mutex_t drive;   /* guards what follows */
+    pthread_mutex_t role;    /* held by the thread that drives */
+    pthread_mutex_t drive;   /* guards what follows; before pool->guard */
+    bool driven;             /* there is one */
+    bool missed;             /* the feeder thread left something to it */
+    bool wants_thread;       /* a zygote is to be started by the feeder thread,
+                                with which it ends */
+    uint64_t asleep_until;   /* when the feeder thread wakes by itself */
     struct tt_zygote *zygotes;
     struct tt_process *processes;
     struct tt_feed *feeds;
@@ -135,8 +145,6 @@ struct tt_feeder {
     uint64_t numbers, loops; /* given out so far */
     uint64_t now;            /* when this round began */
     uint64_t next;           /* when to look again at the latest */
-    struct pollfd *polls;
-    size_t polls_room;
 };
 
 /* Notes that something is due at `at`. */
@@ -157,8 +165,15 @@ struct tt_feeder *tt_feeder_start(struct tt_pool *pool);
 void tt_feeder_ring(struct tt_feeder *f);
 size_t tt_feeder_list(struct tt_feeder *f, const tutti_run *run, long *pids,
                       size_t room);
-/* Makes room to poll one descriptor more. False: no memory. */
-bool tt_feeder_room(struct tt_feeder *f);
+void tt_feeder_free(struct tt_feeder *f);
+/* Has the end of a socket watched, and what comes if `reads`, until it is
+ * closed. */
+TUTTI_MUST_CHECK tutti_status tt_feeder_watch(struct tt_feeder *f, int fd,
+                                              bool reads);
+
+/* See tutti_place_ops.help. */
+void tt_feeder_help(struct tt_feeder *f, tutti_run *run, uint32_t seen,
+                    uint64_t ns);
 
 /* feed.c: runs and their seats. */
 void tt_feed_order(struct tt_feeder *f, const struct tt_order *order);
@@ -170,12 +185,15 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
                           const tutti_parcel *parcel);
 /* The process that has this seat is dead. */
 void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause);
+/* A process "was stopped ...": its run is told, and waits. */
+void tt_feed_stopped(struct tt_process *p, const char *how);
 /* No process can be had for this command; the detail says why. */
 void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
                     tutti_status status);
 
 /* staff.c: zygotes and processes. */
-/* The zygote of a command, started if there is none; NULL: see the detail. */
+/* The zygote of a command, started if there is none; NULL: see the detail, or
+ * f->wants_thread. */
 struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
                                   const char *const *command);
 /* An idle process of a command, or NULL. */

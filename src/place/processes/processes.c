@@ -51,20 +51,26 @@ static tutti_status open_place(void **state, unsigned workers)
     return TUTTI_OK;
 }
 
-static void close_place(void *state)
+static struct tt_feeder *feeder_of(struct tt_pool *pool)
 {
-    struct tt_pool *pool = state;
     after_fork(pool);
     pthread_mutex_lock(&pool->guard);
     struct tt_feeder *feeder = pool->feeder;
-    if (feeder)
-        feeder->stop = true;
     pthread_mutex_unlock(&pool->guard);
+    return feeder;
+}
+
+static void close_place(void *state)
+{
+    struct tt_pool *pool = state;
+    struct tt_feeder *feeder = feeder_of(pool);
     if (feeder) {
+        pthread_mutex_lock(&pool->guard);
+        feeder->stop = true;
+        pthread_mutex_unlock(&pool->guard);
         tt_feeder_ring(feeder);
         pthread_join(feeder->thread, NULL);
-        close(feeder->bell);
-        free(feeder);
+        tt_feeder_free(feeder);
     }
     pthread_mutex_destroy(&pool->guard);
     free(pool);
@@ -103,34 +109,35 @@ static unsigned invite(void *state, tutti_run *run, unsigned workers)
         feeder->orders = order;
     }
     pthread_mutex_unlock(&pool->guard);
-    if (feeder) {
-        tt_feeder_ring(feeder);
-        return workers;
+    if (!feeder) {
+        free(order);
+        return 0;
     }
-    free(order);
-    return 0;
+    /* Else the caller comes to help at once. */
+    if (run->caller || run->endless)
+        tt_feeder_ring(feeder);
+    return workers;
 }
 
 /* A seat that has nothing to do leaves when the feeder looks at it. */
 static void recall(void *state, tutti_run *run)
 {
-    struct tt_pool *pool = state;
+    struct tt_feeder *feeder = feeder_of(state);
     (void)run;
-    after_fork(pool);
-    pthread_mutex_lock(&pool->guard);
-    struct tt_feeder *feeder = pool->feeder;
-    pthread_mutex_unlock(&pool->guard);
     if (feeder)
         tt_feeder_ring(feeder);
 }
 
+static void help(void *state, tutti_run *run, uint32_t seen, uint64_t ns)
+{
+    struct tt_feeder *feeder = feeder_of(state);
+    if (feeder)
+        tt_feeder_help(feeder, run, seen, ns);
+}
+
 static size_t list(void *state, tutti_run *run, long *pids, size_t room)
 {
-    struct tt_pool *pool = state;
-    after_fork(pool);
-    pthread_mutex_lock(&pool->guard);
-    struct tt_feeder *feeder = pool->feeder;
-    pthread_mutex_unlock(&pool->guard);
+    struct tt_feeder *feeder = feeder_of(state);
     return feeder ? tt_feeder_list(feeder, run, pids, room) : 0;
 }
 
@@ -145,5 +152,6 @@ const tutti_place_ops tt_place_processes = {
     .cost = cost,
     .invite = invite,
     .recall = recall,
+    .help = help,
     .list = list,
 };

@@ -110,6 +110,10 @@ static const char *name_of(int signal)
     switch (signal) {
     case SIGKILL:
         return " (SIGKILL)";
+    case SIGSTOP:
+        return " (SIGSTOP)";
+    case SIGTSTP:
+        return " (SIGTSTP)";
     case SIGSEGV:
         return " (SIGSEGV)";
     case SIGABRT:
@@ -136,6 +140,9 @@ void tt_spawn_say(char *out, size_t size, int status)
     else if (WIFSIGNALED(status))
         snprintf(out, size, "was killed by signal %d%s", WTERMSIG(status),
                  name_of(WTERMSIG(status)));
+    else if (WIFSTOPPED(status))
+        snprintf(out, size, "was stopped by signal %d%s", WSTOPSIG(status),
+                 name_of(WSTOPSIG(status)));
     else
         snprintf(out, size, "ended with status %d", WEXITSTATUS(status));
 }

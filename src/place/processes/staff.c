@@ -67,11 +67,14 @@ struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
     for (struct tt_zygote *z = f->zygotes; z; z = z->next)
         if (!z->gone && tt_staff_same(z, command))
             return z;
+    f->wants_thread = f->driven;
+    if (f->driven)
+        return NULL;
     struct tt_zygote *z = calloc(1, sizeof *z);
     tutti_status status = TUTTI_EMEM;
     if (z)
         z->command = copy_command(command);
-    if (!z || !z->command || !tt_feeder_room(f))
+    if (!z || !z->command)
         status = tt_fail_memory("a zygote");
     else
         status = tt_spawn_zygote(z->command, &z->control, &z->pid);
@@ -81,6 +84,9 @@ struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
         free(z);
         return NULL;
     }
+    /* One that cannot be listened to would only be killed at its time limit. */
+    if (tt_feeder_watch(f, z->control, true))
+        z->gone = true;
     z->since = f->now;
     z->next = f->zygotes;
     f->zygotes = z;
@@ -137,16 +143,16 @@ static void lose(struct tt_feeder *f, struct tt_process *p, const char *why)
 
 static tutti_status start_process(struct tt_feeder *f, struct tt_zygote *z)
 {
-    int bells[2] = {f->bell, f->bell}, theirs;
-    struct tt_process *p = tt_feeder_room(f) ? calloc(1, sizeof *p) : NULL;
+    int theirs;
+    struct tt_process *p = calloc(1, sizeof *p);
     if (!p)
         return tt_fail_memory("a worker process");
-    tutti_status status = tt_channel_make(&p->channel, bells, &theirs);
-    if (status) {
-        free(p);
-        return status;
-    }
-    tt_channel_watch(&p->channel, 1);
+    tutti_status status = tt_channel_make(&p->channel, f->bells, &theirs);
+    if (status)
+        goto free_process;
+    status = tt_feeder_watch(f, p->channel.fd, false);
+    if (status)
+        goto close_channel;
     p->zygote = z;
     p->number = ++f->numbers;
     p->since = f->now;
@@ -158,6 +164,12 @@ static tutti_status start_process(struct tt_feeder *f, struct tt_zygote *z)
     tell(z, TT_ZYGOTE_FORK, p->number, theirs);
     close(theirs);
     return TUTTI_OK;
+close_channel:
+    close(theirs);
+    tt_channel_fini(&p->channel);
+free_process:
+    free(p);
+    return status;
 }
 
 /* Ends a zygote in order, so that it reaps its workers; one that does not
@@ -366,11 +378,17 @@ void tt_staff_fork(struct tt_feeder *f)
     atomic_store(&f->pool->idle, idle);
 }
 
-static void died(struct tt_feeder *f, const struct tt_zygote_note *note)
+static void changed(struct tt_feeder *f, const struct tt_zygote_note *note)
 {
     for (struct tt_process *p = f->processes; p; p = p->next) {
         if (p->number != note->worker)
             continue;
+        if (note->kind == TT_ZYGOTE_STOPPED) {
+            char how[100];
+            tt_spawn_say(how, sizeof how, note->status);
+            tt_feed_stopped(p, how);
+            continue;
+        }
         p->reported = true;
         p->status = note->status;
         if (note->kind == TT_ZYGOTE_FAILED)
@@ -390,7 +408,7 @@ void tt_staff_listen(struct tt_feeder *f, struct tt_zygote *z)
         if (note.kind == TT_ZYGOTE_HELLO)
             z->serves = true;
         else
-            died(f, &note);
+            changed(f, &note);
     }
     if (got < 0)
         z->gone = true;
