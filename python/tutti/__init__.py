@@ -51,7 +51,7 @@ def __getattr__(name):
 
 
 def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
-        seed=None, errors="raise", progress=False):
+        seed=None, errors="raise", progress=False, deterministic=False):
     """[f(x) for x in iterable], in parallel where that pays.
 
     f depends on its arguments only: whether its side effects are seen in the
@@ -82,6 +82,9 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
                   its own type (the tasks before it have run); or "return"
                   exceptions as the results of their tasks.
     progress:     draw a bar on a terminal's standard error.
+    deterministic: hold BLAS and OpenMP to one thread while the map runs, in
+                  the caller as in the workers, so that linear algebra gives
+                  the same bits in any place. Needs threadpoolctl.
 
     Returns a list of the results, in the order of the items.
     Raises what f raises; WorkerLostError, TaskTimeoutError, UnpicklableError;
@@ -96,15 +99,16 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
     >>> tutti.map(lambda n: n / 0, [1], errors="return")
     [ZeroDivisionError('division by zero')]
     """
-    if not progress:
+    if not progress and not deterministic:
         return _tutti.map(f, iterables, on, workers, retries, task_timeout,
                           errors, None, seed, False)
     return _map(f, iterables, on, workers, retries, task_timeout, errors,
-                progress, False, seed)
+                progress, False, seed, deterministic)
 
 
 def starmap(f, tuples, *, on="auto", workers=None, retries=0,
-            task_timeout=None, seed=None, errors="raise", progress=False):
+            task_timeout=None, seed=None, errors="raise", progress=False,
+            deterministic=False):
     """[f(*arguments) for arguments in tuples], in parallel where that pays.
 
     As tutti.map in all else.
@@ -113,11 +117,19 @@ def starmap(f, tuples, *, on="auto", workers=None, retries=0,
     [32, 9, 4]
     """
     return _map(f, (tuples,), on, workers, retries, task_timeout, errors,
-                progress, True, seed)
+                progress, True, seed, deterministic)
 
 
 def _map(f, iterables, on, workers, retries, task_timeout, errors, progress,
-         star, seed):
+         star, seed, deterministic):
+    if deterministic:
+        from ._held import Function, Held
+
+        if callable(f):
+            f = Function(f)
+        with Held():
+            return _map(f, iterables, on, workers, retries, task_timeout,
+                        errors, progress, star, seed, False)
     bar = None
     if progress:
         from ._bar import bar as make_bar

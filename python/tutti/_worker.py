@@ -86,6 +86,9 @@ class Worker:
 
     def forget(self, loop):
         self.f = None
+        held = sys.modules.get("tutti._held")
+        if held is not None:
+            held.forget()
 
     def range(self, loop, begin, n, worker, view, blocks):
         try:
