@@ -164,18 +164,36 @@ class Piece:
         self.feed.put(self.i, ok, value if ok else original(value))
 
 
+class Failed:
+    """The exception of a task among results that are ready."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error):
+        self.error = error
+
+
 class IMapIterator:
     """What Pool.imap() returns: an iterator whose next() takes a timeout. A
     task's exception is raised in its turn; the next call goes on behind it."""
 
     def __init__(self, feed):
         self._feed = feed
-        self._reader = threading.Lock()  # one at a time; guards the rest
-        self._ready = deque()  # of a chunk that was taken
+        self._ready = deque()  # results of chunks that were taken
+        self._reader = threading.Lock()  # of those who take: one at a time
         self._begun = False
 
     def __iter__(self):
         return self
+
+    def __next__(self):
+        try:
+            value = self._ready.popleft()
+        except IndexError:
+            return self.next()
+        if type(value) is Failed:
+            raise value.error
+        return value
 
     def next(self, timeout=None):
         """The next result; multiprocessing.TimeoutError after `timeout`
@@ -187,18 +205,20 @@ class IMapIterator:
             raise timed_out()
         try:
             self._begun = True
-            ok, value = self._next(until)
+            value = self._next(until)
         finally:
             self._reader.release()
-        if ok:
-            return value
-        raise value
-
-    __next__ = next
+        if type(value) is Failed:
+            raise value.error
+        return value
 
     def _next(self, until):
         feed = self._feed
-        while not self._ready:
+        while True:
+            try:
+                return self._ready.popleft()
+            except IndexError:
+                pass
             if feed.room is None:
                 feed.fill()
             if feed.arrived():
@@ -207,16 +227,17 @@ class IMapIterator:
                 raise StopIteration
             else:
                 self._wait(feed, until)
-        return self._ready.popleft()
 
     def _open(self, ok, value):
-        if not ok or self._feed.size == 1:
-            return self._ready.append((ok, value))
-        results, failed = value
-        outcomes = [(True, result) for result in results]
-        for at, error in failed:
-            outcomes[at] = False, original(error)
-        self._ready.extend(outcomes)
+        if not ok:
+            self._ready.append(Failed(value))
+        elif self._feed.size == 1:
+            self._ready.append(value)
+        else:
+            results, failed = value
+            for at, error in failed:
+                results[at] = Failed(original(error))
+            self._ready.extend(results)
 
     def _wait(self, feed, until):
         """Until something has come, or changed, or it is too late."""
