@@ -206,6 +206,8 @@ class Pool:
         try:
             self._crew.submit(task, f, args, kwds)
         except RuntimeError:
+            if self._state != TERMINATE:
+                raise
             raise ValueError("Pool not running: it was terminated") from None
 
     def _failed(self, error):
@@ -220,10 +222,9 @@ class Pool:
                 name, f, iterable, chunksize, star, None, None
             ).get()
         self._check(name, f)
-        try:
-            iter(iterable)
-        except TypeError:
-            raise _no_iterable(name, iterable) from None
+        kind = type(iterable)
+        if not (hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")):
+            raise _no_iterable(name, iterable)
         before = _fault.noted
         try:
             results = self._crew.map(

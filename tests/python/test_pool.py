@@ -577,6 +577,24 @@ def add_to(shared, x):
     shared.append(x)
 
 
+def test_a_forked_child_has_no_pool(pool):
+    assert pool.apply(square, (3,)) == 9
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            for call in (lambda: pool.apply(square, (3,)),
+                         lambda: pool.apply_async(square, (3,)),
+                         lambda: pool.map(square, [3])):
+                with pytest.raises(RuntimeError, match="forked"):
+                    call()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert pool.map(square, [3]) == [9]
+
+
 @pytest.mark.parametrize("how", ["file", "-c", "stdin"])
 def test_no_guard_is_needed(script, how):
     out, err = script("""
