@@ -124,6 +124,69 @@ static void test_tasks(void **state)
     end(&q, queue, place);
 }
 
+struct asker {
+    struct queue *q;
+    tutti_run *queue;
+    tutti_place *place;
+};
+
+static _Atomic size_t asked;
+
+/* A loop beside, whose workers may be killed. */
+static void run_other(tutti_place *place)
+{
+    struct work other;
+    tutti_options options = usual;
+    work_init(&other, 30);
+    options.retries = 20;
+    assert_int_equal(run(&other, place, options), TUTTI_OK);
+    check_squares(&other);
+    work_fini(&other);
+}
+
+/* Adds a task and waits, as many do at once: one of them drives. */
+static void *ask(void *arg)
+{
+    struct asker *a = arg;
+    for (int i = 0; i < 150; i++) {
+        size_t before = asked++;
+        assert_int_equal(tutti_run_extend(a->queue, 1, true), TUTTI_OK);
+        for (int k = 0; k < 4000 && a->q->ended <= before; k++) {
+            uint32_t seen = tutti_run_news(a->queue);
+            if (a->q->ended <= before)
+                tutti_run_help(a->queue, seen, 0.005);
+        }
+        if (i % 50 == 0)
+            run_other(a->place);
+    }
+    return NULL;
+}
+
+static void test_many_wait(void **state)
+{
+    static struct queue q;
+    tutti_place *place = open_place("processes:2");
+    tutti_run *queue = begin(&q, place, 0);
+    struct asker a = {&q, queue, place};
+    pthread_t threads[4];
+    long pids[2];
+    (void)state;
+    asked = 0;
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, ask, &a);
+    for (int i = 0; i < 5; i++) {
+        usleep(3000);
+        if (tutti_run_workers(queue, pids, 2) > 0)
+            kill((pid_t)pids[0], SIGKILL);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    await(&q, queue, 600);
+    for (size_t i = 0; i < 600; i++)
+        assert_true(q.lost[i] || q.work.results[i] == (int64_t)(i * i));
+    end(&q, queue, place);
+}
+
 /* A task that kills its worker is lost alone; the workers are back. */
 static void test_lost(void **state)
 {
@@ -243,9 +306,10 @@ static void test_bad(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tasks),  cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_late),   cmocka_unit_test(test_worn_out),
-        cmocka_unit_test(test_cancel), cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_tasks),    cmocka_unit_test(test_many_wait),
+        cmocka_unit_test(test_lost),     cmocka_unit_test(test_late),
+        cmocka_unit_test(test_worn_out), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
