@@ -19,7 +19,7 @@
 
 static bool probe(char *reason, size_t size)
 {
-    snprintf(reason, size, "workers forked by a zygote, over sockets");
+    snprintf(reason, size, "workers forked by a zygote, over shared memory");
     return true;
 }
 
