@@ -95,6 +95,7 @@ struct tt_py_map {
                                      place ran it */
     struct tt_py_mailbox box;
     _Atomic bool wanted; /* `job` is needed soon */
+    _Atomic bool alone;  /* workers are wanted; no interpreter can start */
     PyObject *job;       /* bytes that prepare a worker; NULL: not made */
     PyObject *memo;      /* tutti._wire.Memo, once items have large buffers */
     struct tt_py_spent spent;
@@ -165,6 +166,8 @@ void tt_py_message_init(struct tt_py_map *map);
 void tt_py_message_prepare(struct tt_py_map *map);
 /* The loop has ended: the lock is as before. No exception is raised. */
 void tt_py_message_end(struct tt_py_map *map);
+/* Warns when the caller ran all tasks because something cannot travel. */
+int tt_py_message_tell(struct tt_py_map *map);
 
 /* command.c: the command that becomes a zygote, NULL-terminated, kept for the
  * process's life. */

@@ -293,7 +293,7 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
     tt_py_cost_put(map);
     if (map->failure.error || status != TUTTI_OK)
         raise(map, status, failed, results);
-    else if (append_parts(map, results) == 0)
+    else if (append_parts(map, results) == 0 && tt_py_message_tell(map) == 0)
         return results;
     Py_XDECREF(results);
     return NULL;

@@ -134,7 +134,8 @@ void tt_py_message_prepare(struct tt_py_map *map)
 static void prepare(void *context)
 {
     struct tt_py_map *map = context;
-    tt_py_command(); /* the place starts it */
+    /* The place starts it now. */
+    map->alone = !tt_py_command()[0][0];
     atomic_store(&map->wanted, true);
 }
 
@@ -145,6 +146,18 @@ static void call_quietly(struct tt_py_map *map, const char *name)
     Py_XDECREF(call_wire(map, name, args));
     Py_XDECREF(args);
     PyErr_Clear();
+}
+
+int tt_py_message_tell(struct tt_py_map *map)
+{
+    if (!map->refusal.error && !map->alone)
+        return 0;
+    PyObject *refusal = map->refusal.error ? map->refusal.error : Py_None;
+    PyObject *args = PyTuple_Pack(2, map->f, refusal);
+    PyObject *done = call(tt_py_job(map->state), "stays", args);
+    Py_XDECREF(args);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
 }
 
 void tt_py_message_end(struct tt_py_map *map)

@@ -31,8 +31,40 @@ def dump_job(f, star, keep, seed, given):
             return job, buffers
     except Exception as error:
         cause = error
+    raise _refuse(f, cause)
+
+
+def _refuse(f, cause):
+    from ._culprit import culprit
+
     what = "the function %s cannot be sent to another process" % cut(f)
-    raise refuse(what, cause)
+    refusal = refuse(what, cause)
+    part = culprit(f)
+    if part:
+        refusal.args = ("%s (%s)" % (refusal, part),)
+    return refusal
+
+
+_told = set()  # functions that a warning was about
+
+
+def stays(f, refusal):
+    """Warns, once for a function, that only the caller ran its tasks.
+
+    refusal: why something could not travel; None: there is no interpreter."""
+    from ._stream import warn
+
+    name = getattr(f, "__module__", None), getattr(f, "__qualname__", type(f))
+    if name in _told:
+        return
+    _told.add(name)
+    if refusal is None:
+        warn(
+            "tutti runs in this process only: a frozen or embedded Python has "
+            "no interpreter that could be started; sys.executable names one"
+        )
+    else:
+        warn("tutti runs what cannot travel in the caller: %s" % refusal)
 
 
 def dump_setup(setup):
@@ -55,8 +87,7 @@ def dump_function(f, setup=None):
     try:
         return dump_function(f, setup)
     except Exception as error:
-        what = "the function %s cannot be sent to another process" % cut(f)
-        raise refuse(what, error)
+        raise _refuse(f, error)
 
 
 def dump_queue(setup=None):

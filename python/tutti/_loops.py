@@ -33,8 +33,9 @@ def kept_star(f, items, caught):
 
 def command(f=None):
     """The command of a zygote as bytes: this interpreter with its own flags,
-    and the modules that f uses. An embedded Python that names no executable
-    gets one that cannot start: then only the caller runs tasks."""
+    and the modules that f uses. An embedded Python that names no executable,
+    and a frozen one, whose executable is the program itself, get one that
+    cannot start: then only the caller runs tasks."""
     flags = sys.flags
     options = [
         option
@@ -59,5 +60,7 @@ def command(f=None):
     )
     from ._preload import modules
 
-    words = [sys.executable or "", *options, "-c", code, *modules(f)]
+    frozen = getattr(sys, "frozen", False)
+    program = "" if frozen else sys.executable or ""
+    words = [program, *options, "-c", code, *modules(f)]
     return [word.encode(errors="surrogateescape") for word in words]
