@@ -10,7 +10,7 @@
 #include "wire/bytes.h"
 
 #define ALIGN_MOST 64u
-#define TASKS_MOST ((uint64_t)1 << 40) /* bytes of a range */
+#define BYTES_MOST ((uint64_t)1 << 40) /* of a range */
 
 /* A loop of travelling tasks: the context of its message. */
 struct trip {
@@ -104,7 +104,7 @@ static tutti_status encode_range(void *context, size_t begin, size_t end,
     if (!item.size)
         return TUTTI_OK;
     if (__builtin_mul_overflow(end - begin, item.step, &size) ||
-        size > TASKS_MOST)
+        size > BYTES_MOST)
         return tt_fail(TUTTI_EARG, "items of %zu bytes are too large",
                        (size_t)item.size);
     if (item.size == item.step && items->stride == (ptrdiff_t)item.size)
@@ -172,12 +172,17 @@ static tutti_status size_of(size_t *out, const struct tt_travel *travel,
                             const char *noun, size_t given, ptrdiff_t stride)
 {
     *out = given ? given : (size_t)(stride < 0 ? -stride : stride);
-    if (*out && *out <= TASKS_MOST)
+    if (*out > BYTES_MOST)
+        return tt_fail(TUTTI_EARG,
+                       "%s: %ss of %zu bytes are too large to be "
+                       "sent to other processes",
+                       travel->what, noun, *out);
+    if (*out)
         return TUTTI_OK;
     return tt_fail(TUTTI_EARG,
                    "%s: %ss cannot be sent to other processes: their stride "
-                   "is %td; give options.%s_size",
-                   travel->what, noun, stride, noun);
+                   "is 0; give options.%s_size",
+                   travel->what, noun, noun);
 }
 
 static tutti_status check_context(const struct tt_travel *travel)

@@ -142,6 +142,10 @@ static void what_cannot_travel_is_told(void **state)
         tutti_map(where, in, (tutti_array){y, 0}, 1, NULL, 0, &options),
         TUTTI_EARG);
     assert_says("options.result_size");
+    options.item_size = SIZE_MAX;
+    assert_int_equal(tutti_map(where, one, out, N, NULL, 0, &options),
+                     TUTTI_EARG);
+    assert_says("are too large to be sent");
     options.on = "processes:0";
     assert_int_equal(tutti_for(nothing, N, x, 0, &options), TUTTI_EARG);
     assert_says("from 1 to 1024");
