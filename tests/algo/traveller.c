@@ -19,6 +19,8 @@ static int made, started; /* by the constructor, by main() */
 __attribute__((constructor)) static void make(void)
 {
     made = 100;
+    if (getenv("MADE"))
+        printf("made ");
 }
 
 /* The constructor has run, main() has not. */
@@ -32,10 +34,13 @@ static int square(const void *item, void *result, void *context)
 static int say(size_t index, void *context)
 {
     (void)context;
-    if (index == 0)
+    if (index == 0) {
         printf("a worker's line\n");
+        usleep(50000); /* the other worker runs tasks, too */
+    }
     if (index < N - 1)
         return 0;
+    usleep(200000); /* until that is printed */
     signal(SIGSEGV, SIG_DFL);
     return raise(SIGSEGV);
 }
@@ -74,7 +79,7 @@ static int check(tutti_map_fn f, int more)
 static int print(void)
 {
     tutti_options options = TUTTI_OPTIONS_INIT;
-    options.on = "processes:1";
+    options.on = "processes:2";
     printf("the caller's line\n");
     if (tutti_for(say, N, NULL, 0, &options) != TUTTI_ELOST)
         return complain("not lost");
