@@ -100,6 +100,8 @@ static void the_word_alone_does_nothing(void **state)
                             "this is main(), which got \"--tutti-zygote\"\n");
         assert_int_equal(run("exec %s --tutti-zygote 3</dev/null", programs[i]),
                          2);
+        assert_int_equal(
+            run("exec timeout 20 %s --tutti-zygote 3<&9", programs[i]), 2);
     }
     close(9);
     close(pair[0]);
