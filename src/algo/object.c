@@ -41,6 +41,19 @@ static bool runs(const ElfW(Phdr) * part)
     return part->p_type == PT_LOAD && part->p_flags & PF_X;
 }
 
+/* Whether a part of an object can be read in memory. */
+static bool is_there(const struct tt_object *object, const ElfW(Phdr) * part)
+{
+    for (size_t i = 0; i < object->count; i++) {
+        const ElfW(Phdr) *load = &object->parts[i];
+        if (load->p_type == PT_LOAD && load->p_flags & PF_R &&
+            part->p_vaddr >= load->p_vaddr &&
+            part->p_vaddr + part->p_filesz <= load->p_vaddr + load->p_filesz)
+            return true;
+    }
+    return false;
+}
+
 struct search {
     uintptr_t address;
     size_t seen;
@@ -113,12 +126,13 @@ static void read_build(uint8_t build[TT_BUILD_SIZE],
     for (size_t i = 0; i < object->count; i++) {
         const ElfW(Phdr) *part = &object->parts[i];
         const char *data = (const char *)object->base + part->p_vaddr;
-        if (part->p_type == PT_NOTE && read_notes(build, data, part->p_memsz))
+        if (part->p_type == PT_NOTE && is_there(object, part) &&
+            read_notes(build, data, part->p_filesz))
             return;
     }
     for (size_t i = 0; i < object->count; i++) {
         const ElfW(Phdr) *part = &object->parts[i];
-        if (runs(part))
+        if (runs(part) && is_there(object, part))
             hash = mix(hash, (const char *)object->base + part->p_vaddr,
                        part->p_filesz);
     }
@@ -151,8 +165,7 @@ static tutti_status load(uintptr_t *base, void **library, const char *path)
     *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!*library || dlinfo(*library, RTLD_DI_LINKMAP, &map) != 0)
         return tt_fail(TUTTI_EPLACE,
-                       "the function's library does not load: "
-                       "%.300s",
+                       "the function's library does not load: %.300s",
                        dlerror());
     *base = map->l_addr;
     return TUTTI_OK;
