@@ -10,13 +10,13 @@ DEPTH = 5
 PARTS = 200  # looked at in each value
 
 
-def _names(code):
+def names_of(code):
     """The names that a function looks up, in those within it too."""
     for name in code.co_names:
         yield name
     for part in code.co_consts:
         if isinstance(part, types.CodeType):
-            yield from _names(part)
+            yield from names_of(part)
 
 
 def _of_function(f):
@@ -25,7 +25,7 @@ def _of_function(f):
             yield "its variable %r" % name, cell.cell_contents
         except ValueError:
             pass
-    for name in _names(f.__code__):
+    for name in names_of(f.__code__):
         if name in f.__globals__:
             yield "the global %r" % name, f.__globals__[name]
     for value in (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()):

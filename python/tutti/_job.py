@@ -5,6 +5,7 @@ import _pickle as pickle
 import sys
 
 from ._fault import cut
+from ._stale import versions
 from ._state import snapshot
 from ._wire import PROTOCOL, dump, refuse
 
@@ -15,7 +16,7 @@ def _dump(kind, *parts):
 
 def dump_job(f, star, keep, seed, given):
     """Bytes and buffers for the workers of a map."""
-    kind = "map", star, keep, (seed, given)
+    kind = "map", star, keep, (seed, given), versions(f)
     try:
         function, buffers = dump(f)
         return _dump(*kind, function), buffers

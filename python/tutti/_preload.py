@@ -11,7 +11,7 @@ STANDARD = os.path.dirname(os.__file__)
 NEVER = {"__main__", "builtins", "sys", "tutti", "_tutti"}
 
 
-def _installed(name):
+def installed(name):
     """Whether a module is there to stay, as the user's own is not."""
     module = sys.modules.get(name)
     spec = getattr(module, "__spec__", None)
@@ -52,7 +52,7 @@ class Search:
         """Something of a module is used: by name, so it will be imported."""
         if not isinstance(name, str) or name.partition(".")[0] in NEVER:
             return
-        if _installed(name):
+        if installed(name):
             self.found.add(name)
         elif name in sys.modules:
             for value in list(vars(sys.modules[name]).values()):

@@ -10,6 +10,7 @@ from collections import ChainMap
 
 from ._fault import cut
 from ._state import authkey
+from ._watch import plain
 from ._wire import PROTOCOL, dump, refuse
 
 CURE = '; make it by multiprocessing.get_context("spawn")'
@@ -243,12 +244,6 @@ class Site:
         if not self.share:
             return
         _main_globals().update(self.share)
-        while not hasattr(f, "__globals__"):
-            for name in ("__func__", "func", "__wrapped__"):
-                if hasattr(f, name):
-                    f = getattr(f, name)
-                    break
-            else:
-                f = getattr(type(f), "__call__", None)
-                break
-        getattr(f, "__globals__", {}).update(self.share)
+        f = plain(f)
+        if f is not None:
+            f.__globals__.update(self.share)

@@ -147,11 +147,17 @@ class Streams:
 # In the caller.
 
 
+_told = set()  # warnings; several workers may have the same to say
+
+
 def say(voice, data):
     """What a worker says."""
     text = data.decode("utf-8", "surrogateescape")
     if voice not in (OUT, ERR):
-        return warn(text)
+        if text not in _told:
+            _told.add(text)
+            warn(text)
+        return
     stream = sys.stdout if voice == OUT else sys.stderr
     try:
         stream.write(text)

@@ -4,8 +4,10 @@ import _pickle as pickle
 import sys
 
 from . import _tutti
+from ._stale import refresh
 from ._state import State
 from ._stream import Streams
+from ._watch import watch
 from ._wire import (
     Caught,
     base_of,
@@ -43,6 +45,7 @@ class Worker:
     def __init__(self):
         self.state = State()
         self.streams = Streams()
+        self.watch = None  # looks after what the function captured
         self.site = None  # what was set up once in this process
 
     def begin(self):
@@ -61,7 +64,7 @@ class Worker:
         finally:
             self.streams.flush()
 
-    def _prepare_map(self, blocks, star, keep, seed, function):
+    def _prepare_map(self, blocks, star, keep, seed, versions, function):
         self.star = star
         self.seed = seed
         if seed[1]:
@@ -69,7 +72,10 @@ class Worker:
 
             _seed.prepare()
         self.caught = caught if keep else None
+        if versions:
+            refresh(versions)
         self.f = _arrived(load, function, blocks)
+        self.watch = watch(self.f)
 
     def _prepare_queue(self, blocks, setup):
         if setup is not None:
@@ -85,7 +91,7 @@ class Worker:
         return self.site.adopt(lambda: _arrived(load, data, blocks))
 
     def forget(self, loop):
-        self.f = None
+        self.f = self.watch = None
         held = sys.modules.get("tutti._held")
         if held is not None:
             held.forget()
@@ -94,6 +100,8 @@ class Worker:
         try:
             return self._range(begin, n, worker, view, blocks)
         finally:
+            if self.watch:
+                self.watch.look()
             self.streams.flush()
 
     def _range(self, begin, n, worker, view, blocks):

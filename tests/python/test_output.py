@@ -85,15 +85,16 @@ def test_warning_points_here():
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         _stream.say(0, b"look out")
-    assert seen[0].category is RuntimeWarning
+        _stream.say(0, b"look out")
+    assert len(seen) == 1 and seen[0].category is RuntimeWarning
     assert str(seen[0].message) == "look out" and seen[0].filename == __file__
 
 
 def test_warning_that_is_an_error(capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _stream.say(0, b"look out")
-    assert capsys.readouterr().err == "RuntimeWarning: look out\n"
+        _stream.say(0, b"mind the gap")
+    assert capsys.readouterr().err == "RuntimeWarning: mind the gap\n"
 
 
 

@@ -14,9 +14,9 @@ def uses_json(x):
 
 
 def test_installed_modules_only():
-    assert _preload._installed("json") and _preload._installed("sys")
-    assert not _preload._installed(__name__)
-    assert not _preload._installed("no.such")
+    assert _preload.installed("json") and _preload.installed("sys")
+    assert not _preload.installed(__name__)
+    assert not _preload.installed("no.such")
 
 
 def test_by_name_through_the_users_module():
