@@ -15,13 +15,14 @@ def without(name):
 
 
 def main():
+    gc.disable()  # what is made here stays
     from . import _preload, _state, _tutti, _worker
 
     _state.hold_threads()
     thorny = _preload.load(sys.argv[1:])
     if thorny:
         without(thorny)
-    gc.collect()
     gc.freeze()
+    gc.enable()
     _tutti.serve(3, _worker.Worker())
     sys.exit(0)
