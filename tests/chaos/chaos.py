@@ -364,9 +364,9 @@ class Part:
         if reply["errors"] and not plan.trouble and not early:
             late = reply["end"] - struck
             if plan.kills and plan.face in self.PROMPT:
-                self.tally["losses"].append(late)
+                self.tally["losses"].append((late, str(plan)))
             if plan.cause == "interrupt":
-                self.tally["interrupts"].append(late)
+                self.tally["interrupts"].append((late, str(plan)))
 
     def check(self, plan):
         self.victim.ask({"do": "check"})
@@ -432,10 +432,10 @@ def quantiles(name, seconds):
     if not seconds:
         return "%s: none" % name
     seconds = sorted(seconds)
-    part = [1e3 * seconds[min(len(seconds) - 1, int(q * len(seconds)))]
+    part = [1e3 * seconds[min(len(seconds) - 1, int(q * len(seconds)))][0]
             for q in (0.5, 0.99)]
-    return "%s: p50 %.1f ms, p99 %.1f ms, worst %.1f ms, of %d" % (
-        name, *part, 1e3 * seconds[-1], len(seconds))
+    return "%s: p50 %.1f ms, p99 %.1f ms, of %d; worst %.1f ms: %s" % (
+        name, *part, len(seconds), 1e3 * seconds[-1][0], seconds[-1][1])
 
 
 def listed(counts):

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 import tutti
 import trouble
@@ -247,6 +248,7 @@ def main():
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, forget)
+    warnings.filterwarnings("ignore", "worker .* was stopped by signal")
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     reply = {"faces": present(), "version": tutti.__version__}
