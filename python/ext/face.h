@@ -80,6 +80,8 @@ struct tt_py_map {
     struct tt_py_state *state;
     PyObject *f;
     PyObject *columns; /* tuple of sequences, one for each argument of f */
+    PyObject *source;  /* iterator whose windows are the columns, or NULL */
+    PyObject *results; /* list of those of all windows before */
     size_t base;       /* tasks before the first of this window */
     bool star;         /* an item is a tuple of arguments */
     bool keep;         /* exceptions are results */
@@ -117,6 +119,10 @@ struct tt_py_items {
     bool collects;           /* garbage, but not now */
     bool broken;             /* raised by itself, not by a task */
     struct tt_py_map *map;   /* NULL in a worker, and after the call */
+    bool lazy;               /* `inner` is an iterator of unknown length */
+    bool dry;                /* which has come to its end */
+    double until, since;     /* seconds: when to stop, when the range began */
+    size_t range;            /* items between two looks at the clock */
     PyObject *hint;          /* where the list of the results will be */
     PyObject *results;       /* the list, while it is being built; or NULL */
     struct tt_py_seed *seed; /* NULL: none */
@@ -129,8 +135,14 @@ struct tt_py_items {
 /* items.c */
 extern PyType_Spec tt_py_items_spec;
 PyObject *tt_py_columns(PyObject *iterables, bool *star, size_t *n);
+/* The iterables as one iterator if not all their items are in memory anyway.
+ * NULL without an exception: they are. */
+PyObject *tt_py_source(PyObject *iterables);
 struct tt_py_items *tt_py_items_new(struct tt_py_state *state,
                                     PyObject *columns);
+/* What an iterator yields from now until a time; its end is no error. */
+struct tt_py_items *tt_py_items_lazy(struct tt_py_state *state,
+                                     PyObject *source, double until);
 size_t tt_py_items_index(const struct tt_py_items *items);
 /* The results of a loop that raised: a new list. `begin`: its first task. */
 PyObject *tt_py_items_done(struct tt_py_items *items, size_t begin);
@@ -138,6 +150,14 @@ PyObject *tt_py_items_done(struct tt_py_items *items, size_t begin);
 PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
                            struct tt_py_items *items, bool star,
                            PyObject *caught);
+
+/* map.c */
+/* Maps map->columns. */
+PyObject *tt_py_map_window(struct tt_py_map *map, PyObject *caught);
+
+/* window.c */
+/* Maps map->source. */
+PyObject *tt_py_map_lazily(struct tt_py_map *map, PyObject *caught);
 
 /* task.c */
 extern PyType_Spec tt_py_task_spec;

@@ -62,9 +62,10 @@ void tt_py_raise_note(struct tt_py_map *map, Py_ssize_t index,
 {
     PyObject *error = PyErr_GetRaisedException();
     PyObject *fault = tt_py_fault(map->state);
+    PyObject *columns = map->columns ? map->columns : Py_None;
     PyObject *done = fault ? PyObject_CallMethod(
                                  fault, "note", "OnOOnnOO", error, index,
-                                 map->columns, map->star ? Py_True : Py_False,
+                                 columns, map->star ? Py_True : Py_False,
                                  (Py_ssize_t)map->base, (Py_ssize_t)map->loop.n,
                                  results ? results : Py_None, map->parts)
                            : NULL;

@@ -1,6 +1,8 @@
 /* The items of a loop, and the iterator that hands them to a comprehension. */
 #include "face.h"
 
+#include <string.h>
+
 /* Whether ranges of `object` can be cut out by slicing. `iterator` is its own:
  * a sequence iterator reads object[0], object[1], ..., so slices of a buffer
  * (an array's rows) are what iteration gives. */
@@ -25,14 +27,18 @@ static Py_ssize_t column_length(PyObject *object)
     return n < 0 ? -2 : n;
 }
 
-/* A tuple of one list, with all that the iterables yield. */
-static PyObject *gather(PyObject *iterables, bool star, size_t *n)
+/* An iterator of what the iterables yield. */
+static PyObject *together(PyObject *iterables)
 {
-    PyObject *source, *list, *columns;
-    if (star)
-        source = PyObject_Call((PyObject *)&PyZip_Type, iterables, NULL);
-    else
-        source = Py_NewRef(PyTuple_GET_ITEM(iterables, 0));
+    return PyTuple_GET_SIZE(iterables) > 1
+               ? PyObject_Call((PyObject *)&PyZip_Type, iterables, NULL)
+               : PyObject_GetIter(PyTuple_GET_ITEM(iterables, 0));
+}
+
+/* A tuple of one list, with all that the iterables yield. */
+static PyObject *gather(PyObject *iterables, size_t *n)
+{
+    PyObject *source = together(iterables), *list, *columns;
     if (!source)
         return NULL;
     list = PySequence_List(source);
@@ -43,6 +49,25 @@ static PyObject *gather(PyObject *iterables, bool star, size_t *n)
     columns = PyTuple_Pack(1, list);
     Py_DECREF(list);
     return columns;
+}
+
+/* Whether all items are in memory anyway. */
+static bool listed(PyObject *object)
+{
+    return PyList_Check(object) || PyTuple_Check(object) ||
+           PyAnySet_Check(object) || PyDict_Check(object) ||
+           PyDictViewSet_Check(object) || PyDictValues_Check(object) ||
+           PyUnicode_Check(object) || PyBytes_Check(object) ||
+           PyByteArray_Check(object) || PyRange_Check(object) ||
+           PyObject_CheckBuffer(object);
+}
+
+PyObject *tt_py_source(PyObject *iterables)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(iterables); i++)
+        if (!listed(PyTuple_GET_ITEM(iterables, i)))
+            return together(iterables);
+    return NULL;
 }
 
 /* The iterables as sequences whose ranges can be sliced: themselves, or one
@@ -56,7 +81,7 @@ PyObject *tt_py_columns(PyObject *iterables, bool *star, size_t *n)
         if (length == -2)
             return NULL;
         if (length == -1)
-            return gather(iterables, *star, n);
+            return gather(iterables, n);
         if (length < least)
             least = length;
     }
@@ -64,29 +89,36 @@ PyObject *tt_py_columns(PyObject *iterables, bool *star, size_t *n)
     return Py_NewRef(iterables);
 }
 
+/* Takes over `inner`, also on failure. */
+static struct tt_py_items *make(struct tt_py_state *state, PyObject *inner)
+{
+    struct tt_py_items *items =
+        inner ? PyObject_New(struct tt_py_items, state->items) : NULL;
+    if (!items) {
+        Py_XDECREF(inner);
+        return NULL;
+    }
+    memset((char *)items + sizeof items->ob_base, 0,
+           sizeof *items - sizeof items->ob_base);
+    items->inner = inner;
+    items->next = Py_TYPE(inner)->tp_iternext;
+    return items;
+}
+
 struct tt_py_items *tt_py_items_new(struct tt_py_state *state,
                                     PyObject *columns)
 {
-    struct tt_py_items *items = PyObject_New(struct tt_py_items, state->items);
-    if (!items)
-        return NULL;
-    items->left = items->end = items->more = items->base = 0;
-    items->worker = 0;
-    items->serves = items->broken = false;
-    items->map = NULL;
-    items->hint = items->results = NULL;
-    items->seed = NULL;
-    items->maps = 0;
-    items->rng = NULL;
-    if (PyTuple_GET_SIZE(columns) == 1)
-        items->inner = PyObject_GetIter(PyTuple_GET_ITEM(columns, 0));
-    else
-        items->inner = PyObject_Call((PyObject *)&PyZip_Type, columns, NULL);
-    if (!items->inner) {
-        Py_DECREF(items);
-        return NULL;
+    return make(state, together(columns));
+}
+
+struct tt_py_items *tt_py_items_lazy(struct tt_py_state *state,
+                                     PyObject *source, double until)
+{
+    struct tt_py_items *items = make(state, Py_NewRef(source));
+    if (items) {
+        items->lazy = true;
+        items->until = until;
     }
-    items->next = Py_TYPE(items->inner)->tp_iternext;
     return items;
 }
 
@@ -180,18 +212,32 @@ PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
 /* Ends the iteration early, with or without an exception. */
 static PyObject *ended(struct tt_py_items *items)
 {
-    items->broken = true;
     items->left++;
-    if (!PyErr_Occurred())
+    items->dry = items->lazy && !PyErr_Occurred();
+    items->broken = !items->dry;
+    if (items->broken && !PyErr_Occurred())
         PyErr_SetString(PyExc_RuntimeError,
                         "the items became fewer during tutti.map; give it a "
                         "copy if the function changes them");
     return NULL;
 }
 
-/* The range of a loop without a map. */
+/* The range of a loop without a map; items of an iterator by 1, 2, 4, ...,
+ * until they take as long as reading the clock may cost. */
 static bool begin_range(struct tt_py_items *items)
 {
+    if (items->lazy) {
+        double now = tt_py_cost_clock();
+        if (now >= items->until)
+            return false;
+        if (!items->range || now - items->since < 10e-6)
+            items->range = items->range ? 2 * items->range : 1;
+        else if (now - items->since > 20e-6 && items->range > 1)
+            items->range /= 2;
+        items->since = now;
+        items->more = items->range;
+        items->end += items->range;
+    }
     items->left = items->more;
     items->more = 0;
     return items->left > 0;

@@ -121,8 +121,9 @@ static int report_progress(void *context, size_t done, size_t n)
     PyGILState_STATE gil = PyGILState_Ensure();
     PyObject *result = NULL;
     if (!PyErr_Occurred()) {
-        result = PyObject_CallFunction(map->bar, "nn", (Py_ssize_t)done,
-                                       (Py_ssize_t)n);
+        result = PyObject_CallFunction(
+            map->bar, "nn", (Py_ssize_t)(map->base + done),
+            map->source ? (Py_ssize_t)-1 : (Py_ssize_t)n);
         if (!result)
             tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
     }
@@ -156,8 +157,11 @@ static int read_arguments(struct tt_py_map *map, PyObject *const *args)
         tt_py_seed_inherit(&map->seed, tt_py_task_innermost());
     else if (tt_py_seed_read(&map->seed, args[SEED]) < 0)
         return -1;
-    map->columns = tt_py_columns(args[ITERABLES], &map->star, &map->loop.n);
-    return map->columns ? 0 : -1;
+    map->star = PyTuple_GET_SIZE(args[ITERABLES]) > 1;
+    map->source = tt_py_source(args[ITERABLES]);
+    if (!map->source && !PyErr_Occurred())
+        map->columns = tt_py_columns(args[ITERABLES], &map->star, &map->loop.n);
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 /* What the cost of f is remembered by: closures of one text share it. */
@@ -279,6 +283,9 @@ static void raise(struct tt_py_map *map, tutti_status status, size_t failed,
             index = (Py_ssize_t)(map->base + failed);
         tt_py_raise_status(map->state, status);
     }
+    if (map->results && results &&
+        PyList_SetSlice(results, 0, 0, map->results) < 0)
+        PyErr_Clear();
     tt_py_raise_note(map, index, results);
 }
 
@@ -297,6 +304,11 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
         return results;
     Py_XDECREF(results);
     return NULL;
+}
+
+PyObject *tt_py_map_window(struct tt_py_map *map, PyObject *caught)
+{
+    return begin(map) == 0 ? run(map, caught) : NULL;
 }
 
 /* Runs the loop here, whatever place is named. */
@@ -339,10 +351,10 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
         PyObject *fault = tt_py_fault(map.state);
         caught = fault ? PyObject_GetAttrString(fault, "keep") : NULL;
     }
-    if (!PyErr_Occurred() && map.state->loading)
-        results = run_alone(&map, caught);
-    else if (!PyErr_Occurred() && begin(&map) == 0)
-        results = run(&map, caught);
+    if (!PyErr_Occurred())
+        results = map.source           ? tt_py_map_lazily(&map, caught)
+                  : map.state->loading ? run_alone(&map, caught)
+                                       : tt_py_map_window(&map, caught);
     tt_py_seed_restore(&map.seed);
     Py_XDECREF(caught);
     tt_py_mailbox_fini(&map.box);
@@ -351,6 +363,7 @@ drop:
     Py_XDECREF(map.memo);
     Py_XDECREF(map.parts);
     Py_XDECREF(map.columns);
+    Py_XDECREF(map.source);
     Py_XDECREF(map.failure.error);
     Py_XDECREF(map.refusal.error);
     return results;

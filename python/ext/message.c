@@ -164,6 +164,7 @@ void tt_py_message_end(struct tt_py_map *map)
 {
     if (map->hurried)
         call_quietly(map, "calm");
+    map->hurried = false;
 }
 
 static void do_encode_job(void *arg)
@@ -352,4 +353,6 @@ void tt_py_message_init(struct tt_py_map *map)
         map->message.lost = lost;
     map->loop.message = &map->message;
     tt_py_cost_get(map);
+    if (map->job)
+        map->message.job_cost = 0;
 }

@@ -5,7 +5,8 @@ import time
 
 
 def bar():
-    """A function of (done, n) that draws, or None where nobody looks."""
+    """A function of (done, n) that draws, or None where nobody looks. n is -1
+    while nobody knows it."""
     stream = sys.stderr
     try:
         if not stream.isatty():
@@ -16,8 +17,12 @@ def bar():
 
     def draw(done, n):
         seconds = time.monotonic() - began
-        share = done / n if n else 1.0
         rate = done / seconds if seconds > 0 else 0.0
+        if n < 0:
+            stream.write("\r%d done  %.3g/s \x1b[K" % (done, rate))
+            stream.flush()
+            return
+        share = done / n if n else 1.0
         left = (n - done) / rate if rate else 0.0
         filled = int(30 * share)
         bar = "#" * filled + "." * (30 - filled)

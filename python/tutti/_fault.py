@@ -2,6 +2,7 @@
 
 import sys
 
+from . import _loops
 from ._tutti import task
 
 
@@ -183,19 +184,49 @@ def _arguments(index, columns, star):
     return arguments[0] if star and len(columns) == 1 else arguments
 
 
+def item_of(error):
+    """A list with the item of the loop that an exception comes from. Where the
+    interpreter does not tell (from 3.12 on), it is empty."""
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename == _loops.__file__:
+        if "x" in trace.tb_frame.f_locals:
+            return [trace.tb_frame.f_locals["x"]]
+        trace = trace.tb_next
+    return []
+
+
+def _renumber(error, base):
+    """A loss of a window of an iterator's items says which of all it was."""
+    lost = type(error).__name__ in ("WorkerLostError", "TaskTimeoutError")
+    if not base or not lost or hasattr(error, "tutti"):
+        return
+    import re
+
+    text = re.sub(
+        r"\btask (\d+)", lambda task: "task %d" % (base + int(task[1])),
+        str(error),
+    )
+    error.args = (text, *error.args[1:])
+
+
 def note(error, index, columns, star, base, n, own, parts):
     """The same for the task `index` of a map over `columns`, which begin with
     task `base`; -1: no task's. own, parts: results; see Failure."""
     known = base, n, own, parts
+    _renumber(error, base)
     if index < 0:
         return annotate(error, None, "no task's", known)
-    arguments = _arguments(index - base, columns, star)
-    return annotate(error, index, describe(arguments), known)
+    if n:
+        text = describe(_arguments(index - base, columns, star))
+    else:
+        text = "an item that is gone"
+    return annotate(error, index, text, known)
 
 
 def lose(error, begin, end, columns, star, base):
     """The exception of lost tasks as their results."""
     text = describe(_arguments(begin, columns, star))
+    _renumber(error, base)
     return [annotate(error, base + begin, text)] * (end - begin)
 
 
