@@ -1,3 +1,4 @@
+import concurrent.futures
 from concurrent.futures.process import BrokenProcessPool
 from os import PathLike
 from pickle import PicklingError
@@ -5,6 +6,7 @@ from typing import (
     Any,
     Callable,
     Dict,
+    Generator,
     Generic,
     Iterable,
     Iterator,
@@ -15,6 +17,8 @@ from typing import (
     Union,
 )
 
+import numpy
+
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -24,6 +28,7 @@ class Error(Exception): ...
 class TaskTimeoutError(Error, TimeoutError): ...
 class UnpicklableError(Error, PicklingError): ...
 class WorkerLostError(Error, BrokenProcessPool): ...
+class InitializerError(Error, BrokenProcessPool): ...
 
 MISSING: object
 
@@ -32,6 +37,10 @@ class Task:
     def index(self) -> int: ...
     @property
     def worker(self) -> int: ...
+    @property
+    def rng(self) -> numpy.random.Generator: ...
+    @property
+    def seed(self) -> int: ...
 
 task: Task
 
@@ -47,6 +56,40 @@ def map(
     progress: bool = ...,
     deterministic: bool = ...,
 ) -> List[R]: ...
+def starmap(
+    f: Callable[..., R],
+    tuples: Iterable[Iterable[Any]],
+    *,
+    on: str = ...,
+    workers: Optional[int] = ...,
+    retries: int = ...,
+    task_timeout: Optional[float] = ...,
+    seed: Optional[int] = ...,
+    errors: str = ...,
+    progress: bool = ...,
+    deterministic: bool = ...,
+) -> List[R]: ...
+def imap(
+    f: Callable[..., R],
+    *iterables: Iterable[Any],
+    on: str = ...,
+    workers: Optional[int] = ...,
+    retries: int = ...,
+    task_timeout: Optional[float] = ...,
+    seed: Optional[int] = ...,
+    errors: str = ...,
+) -> Iterator[R]: ...
+def imap_unordered(
+    f: Callable[..., R],
+    *iterables: Iterable[Any],
+    on: str = ...,
+    workers: Optional[int] = ...,
+    retries: int = ...,
+    task_timeout: Optional[float] = ...,
+    seed: Optional[int] = ...,
+    errors: str = ...,
+) -> Iterator[R]: ...
+def submit(f: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]: ...
 def explain() -> str: ...
 def timeline(columns: int = ...) -> str: ...
 def trace(path: Union[str, "PathLike[str]"]) -> None: ...
@@ -134,3 +177,35 @@ class Pool:
     def join(self) -> None: ...
     def __enter__(self) -> "Pool": ...
     def __exit__(self, *unused: object) -> None: ...
+
+class Future(concurrent.futures.Future[R]):
+    def __await__(self) -> Generator[Any, None, R]: ...
+
+class Executor(concurrent.futures.Executor):
+    def __init__(
+        self,
+        max_workers: Optional[int] = ...,
+        mp_context: Any = ...,
+        initializer: Optional[Callable[..., object]] = ...,
+        initargs: Iterable[Any] = ...,
+        *,
+        max_tasks_per_child: Optional[int] = ...,
+        task_timeout: Optional[float] = ...,
+        share: Optional[Dict[str, Any]] = ...,
+    ) -> None: ...
+    def submit(
+        self, fn: Callable[..., R], /, *args: Any, **kwargs: Any
+    ) -> Future[R]: ...
+    def map(
+        self,
+        fn: Callable[..., R],
+        *iterables: Iterable[Any],
+        timeout: Optional[float] = ...,
+        chunksize: int = ...,
+        buffersize: Optional[int] = ...,
+    ) -> Iterator[R]: ...
+    def shutdown(
+        self, wait: bool = ..., *, cancel_futures: bool = ...
+    ) -> None: ...
+    def terminate_workers(self) -> None: ...
+    def kill_workers(self) -> None: ...

@@ -1,0 +1,3 @@
+from joblib._parallel_backends import ParallelBackendBase
+
+class TuttiBackend(ParallelBackendBase): ...
