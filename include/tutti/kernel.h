@@ -93,6 +93,8 @@ void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info);
  *       TUTTI_FORM_SCALAR and TUTTI_FORM_BLOCK.
  * Errors: TUTTI_EARG (a width that the form does not have, NULL for an array
  *       that is not empty), and tutti_loop_run()'s.
+ *       In other processes (see tutti_map()) the kernel's file is loaded again:
+ *       TUTTI_EPLACE if it is gone, or another one by now.
  * Threads: any.  Cost: that of a C loop over the function; the block form is
  *       called once a range, which begins at a multiple of 128 where n is above
  *       2^17.

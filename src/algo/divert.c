@@ -137,13 +137,23 @@ static struct {
     pthread_once_t once;
     tutti_status status;
     char detail[TT_DETAIL_SIZE];
-    char path[4096];
+    char path[4096], build[2 * TT_BUILD_SIZE + 1];
 } file = {.once = PTHREAD_ONCE_INIT};
+
+/* This libtutti's. */
+static void write_build(char text[2 * TT_BUILD_SIZE + 1])
+{
+    uint8_t build[TT_BUILD_SIZE];
+    tt_object_build(build, (uintptr_t)tt_divert_command);
+    for (int i = 0; i < TT_BUILD_SIZE; i++)
+        sprintf(text + 2 * i, "%02x", build[i]);
+}
 
 static void look_once(void)
 {
     ssize_t size = readlink("/proc/self/exe", file.path, sizeof file.path - 1);
     file.path[size > 0 ? size : 0] = '\0';
+    write_build(file.build);
     file.status = check();
     if (file.status)
         strcpy(file.detail, tutti_detail());
@@ -152,7 +162,7 @@ static void look_once(void)
 tutti_status tt_divert_command(const char *const **out)
 {
     static const char *const command[] = {"/proc/self/exe", WORD, file.path,
-                                          NULL};
+                                          file.build, NULL};
     pthread_once(&file.once, look_once);
     if (file.status)
         tt_detail_set(file.detail);
@@ -175,6 +185,21 @@ static void take_name(char *path)
     prctl(PR_SET_NAME, program_invocation_short_name);
 }
 
+/* The file may have been replaced while the program ran: what the two say to
+ * each other need not be the same then. */
+static void check_build(const char *wanted)
+{
+    char build[2 * TT_BUILD_SIZE + 1];
+    write_build(build);
+    if (strcmp(build, wanted) == 0)
+        return;
+    fprintf(stderr,
+            "%s: libtutti was replaced while the program ran: no worker "
+            "processes; start the program again\n",
+            program_invocation_short_name);
+    _exit(1);
+}
+
 /* rand() and its like differ between workers. */
 static void seed(void)
 {
@@ -190,6 +215,7 @@ static int serve(int argc, char **argv, char **environment)
     (void)environment;
     if (argc > 2)
         take_name(argv[2]);
+    check_build(argc > 3 ? argv[3] : "");
     int channel = tutti_zygote_serve(CONTROL, flush, NULL, NULL);
     if (channel < 0)
         _exit(0);

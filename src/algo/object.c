@@ -139,6 +139,14 @@ static void read_build(uint8_t build[TT_BUILD_SIZE],
     memcpy(build, &hash, sizeof hash);
 }
 
+void tt_object_build(uint8_t build[TT_BUILD_SIZE], uintptr_t address)
+{
+    struct tt_object object;
+    memset(build, 0, TT_BUILD_SIZE);
+    if (tt_object_at(&object, address))
+        read_build(build, &object);
+}
+
 tutti_status tt_object_tell(struct tt_home *out, char path[PATH_MAX],
                             tt_function function)
 {

@@ -31,6 +31,9 @@ TUTTI_MUST_CHECK tutti_status tt_object_find(tt_function *out, void **library,
                                              const struct tt_home *home,
                                              const char *path);
 
+/* What tells the builds of the object whose code is at `address` apart. */
+void tt_object_build(uint8_t build[TT_BUILD_SIZE], uintptr_t address);
+
 /* A loaded object; `program`: the program's own file. */
 struct tt_object {
     uintptr_t base;

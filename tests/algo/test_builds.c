@@ -199,6 +199,25 @@ static void a_libtutti_that_came_late(void **state)
     dlclose(library);
 }
 
+static void a_libtutti_that_was_replaced(void **state)
+{
+    (void)state;
+    if (run("cd %s && cp %s libtutti.so.0 && objcopy -R .note.gnu.build-id "
+            "libtutti.so.0 other 2>&1",
+            folder, LIBTUTTI) != 0)
+        skip();
+    for (int i = 0; programs[i]; i++)
+        if (strstr(programs[i], "shared")) {
+            assert_fine(run("cd %s && cp %s libtutti.so.0 && cp other new && "
+                            "LD_LIBRARY_PATH=. exec %s updated "
+                            "libtutti.so.0 new 2>&1",
+                            folder, LIBTUTTI, programs[i]),
+                        programs[i]);
+            if (!strstr(said, "libtutti was replaced while the program ran"))
+                fail_msg("%s", said);
+        }
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -225,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_library_that_was_replaced),
         cmocka_unit_test(a_library_that_is_gone),
         cmocka_unit_test(a_libtutti_that_came_late),
+        cmocka_unit_test(a_libtutti_that_was_replaced),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

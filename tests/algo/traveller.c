@@ -1,6 +1,7 @@
 /* A program that runs a loop in worker processes, built in several ways:
  *
- *     traveller here | moved | deleted | prints | library FILE [FILE]
+ *     traveller here | moved | deleted | prints | library FILE [FILE] |
+ *         updated LIBTUTTI OTHER
  *
  * Ends with 0 if all was as it should be; says what was not. */
 #include <dlfcn.h>
@@ -107,12 +108,25 @@ static int use_library(const char *file, const char *other)
     return 0;
 }
 
+/* Another libtutti takes the place of the one that runs. */
+static int update(const char *file, const char *other)
+{
+    int y[N];
+    if (rename(other, file) != 0)
+        return perror(other), 1;
+    if (run(square, y) != TUTTI_ESYS)
+        return complain("not refused");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *act = argc > 1 ? argv[1] : "";
     started = 7;
     if (strcmp(act, "library") == 0 && argc > 2)
         return use_library(argv[2], argv[3]);
+    if (strcmp(act, "updated") == 0 && argc > 3)
+        return update(argv[2], argv[3]);
     if (strcmp(act, "prints") == 0)
         return print();
     if (strcmp(act, "moved") == 0 && chdir("/") != 0)
