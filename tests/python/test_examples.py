@@ -65,3 +65,8 @@ def test_t05_calls():
         "imap_unordered": "[0, 1, 8, 27, 64, 125, 216]", "callback": "27",
         "a shared total": "5050",
     }
+
+
+def test_t07_matrix_product():
+    pytest.importorskip("numpy")
+    assert "equal: True" in run("t07_matrix_product.py", "60")
