@@ -124,6 +124,41 @@ static void test_tasks(void **state)
     end(&q, queue, place);
 }
 
+static tutti_run *nested;
+
+/* Waits for a task of its own, in whatever thread it is. */
+static void settle_more(void *context)
+{
+    struct queue *q = context;
+    tutti_run *queue = nested;
+    nested = NULL;
+    q->settled++;
+    if (!queue)
+        return;
+    size_t before = q->ended;
+    assert_int_equal(tutti_run_extend(queue, 1, true), TUTTI_OK);
+    await(q, queue, before + 1);
+}
+
+static void test_waits_in_settle(void **state)
+{
+    static struct queue q;
+    tutti_place *place = open_place("processes:2");
+    tutti_run *queue = begin(&q, place, 0);
+    (void)state;
+    open_message.settle = settle_more;
+    for (size_t i = 0; i < 40; i++) {
+        nested = queue;
+        assert_int_equal(tutti_run_extend(queue, 1, i % 2), TUTTI_OK);
+        if (i % 2)
+            await(&q, queue, 2 * i + 2);
+        for (int k = 0; k < 2000 && q.ended < 2 * i + 2; k++)
+            usleep(1000);
+        assert_int_equal(q.ended, 2 * i + 2);
+    }
+    end(&q, queue, place);
+}
+
 struct asker {
     struct queue *q;
     tutti_run *queue;
@@ -306,9 +341,13 @@ static void test_bad(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tasks),    cmocka_unit_test(test_many_wait),
-        cmocka_unit_test(test_lost),     cmocka_unit_test(test_late),
-        cmocka_unit_test(test_worn_out), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_tasks),
+        cmocka_unit_test(test_many_wait),
+        cmocka_unit_test(test_waits_in_settle),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_late),
+        cmocka_unit_test(test_worn_out),
+        cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

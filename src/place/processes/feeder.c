@@ -216,6 +216,7 @@ static bool turn(struct tt_feeder *f, tutti_run *run, uint32_t seen,
 {
     bool more = false;
     pthread_mutex_lock(&f->drive);
+    f->driven = true;
     watch(f, 0);
     take_orders(f);
     work(f, sockets);
@@ -363,12 +364,16 @@ void tt_feeder_free(struct tt_feeder *f)
 
 struct tt_feeder *tt_feeder_start(struct tt_pool *pool)
 {
+    pthread_mutexattr_t again;
     struct tt_feeder *f = calloc(1, sizeof *f);
     if (!f)
         return NULL;
     f->pool = pool;
     pthread_mutex_init(&f->drive, NULL);
-    pthread_mutex_init(&f->role, NULL);
+    pthread_mutexattr_init(&again);
+    pthread_mutexattr_settype(&again, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&f->role, &again);
+    pthread_mutexattr_destroy(&again);
     f->asleep_until = UINT64_MAX;
     sigset_t all, old;
     sigfillset(&all);

@@ -131,7 +131,8 @@ struct tt_feeder {
     _Atomic bool rung;       /* the feeder's bell, and nobody looked */
     struct tt_order *orders; /* pool->guard */
     bool stop;               /* pool->guard */
-    pthread_mutex_t role;    /* held by the thread that drives */
+    pthread_mutex_t role;    /* held by the thread that drives; recursive: it
+                                may wait again, in what it settles */
     pthread_mutex_t drive;   /* guards what follows; before pool->guard */
     bool driven;             /* there is one */
     bool missed;             /* the feeder thread left something to it */
