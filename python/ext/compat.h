@@ -5,6 +5,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdbool.h>
+
 #if PY_VERSION_HEX < 0x030a0000
 static inline PyObject *Py_NewRef(PyObject *object)
 {
@@ -18,6 +20,19 @@ static inline PyObject *Py_XNewRef(PyObject *object)
     return object;
 }
 #endif
+
+/* Whether a weak reference is to `object`, which lives. */
+static inline bool tt_py_refers(PyObject *weak, PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    PyObject *referred = NULL;
+    PyWeakref_GetRef(weak, &referred);
+    Py_XDECREF(referred);
+    return referred == object;
+#else
+    return PyWeakref_GetObject(weak) == object;
+#endif
+}
 
 #if PY_VERSION_HEX < 0x030c0000
 /* The exception being raised, normalised and with its traceback. */

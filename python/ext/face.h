@@ -25,11 +25,16 @@ struct tt_py_cost {
 struct tt_py_state {
     PyTypeObject *items; /* the iterator that a loop draws its items from */
     PyTypeObject *task;
-    PyObject *loops;   /* tutti._loops */
-    PyObject *wire;    /* tutti._wire: bytes of items, results */
-    PyObject *job;     /* tutti._job: bytes of functions and their state */
-    PyObject *fault;   /* tutti._fault: exceptions */
-    PyObject *stream;  /* tutti._stream: what tasks print */
+    PyTypeObject *queue;
+    PyObject *loops;  /* tutti._loops */
+    PyObject *wire;   /* tutti._wire: bytes of items, results */
+    PyObject *job;    /* tutti._job: bytes of functions and their state */
+    PyObject *fault;  /* tutti._fault: exceptions */
+    PyObject *stream; /* tutti._stream: what tasks print */
+    PyObject *crew;   /* tutti._crew: queues */
+    PyObject *dumps, *loads, *refused; /* _pickle's; see bundle.c */
+    PyObject *protocol, *aside, *dumps_names, *loads_names;
+    PyObject *deliver; /* the text */
     PyObject *imports; /* dict, not empty while a thread imports; or NULL */
     bool loading;      /* a worker that imports modules; see worker.c */
     struct tt_py_cost costs[TT_PY_COSTS];
@@ -103,6 +108,8 @@ struct tt_py_map {
     struct tt_py_spent spent;
     PyObject *bar; /* callable of progress, or NULL */
     struct tt_py_seed seed;
+    struct tt_py_queue *queue; /* in whose workers it runs, or NULL */
+    struct tt_py_map *beside;  /* the next one there */
 };
 
 /* Yields the items that the caller claims; in a worker, those of a range.
@@ -197,6 +204,22 @@ const char *const *tt_py_command_for(struct tt_py_map *map);
  * map was there before: then with the interpreter's lock. */
 const char *const *tt_py_command(void);
 
+/* queue.c: the workers of a crew. */
+extern PyType_Spec tt_py_queue_spec;
+int tt_py_queue_init(struct tt_py_state *state);
+bool tt_py_queue_check(struct tt_py_state *state, PyObject *object);
+/* Right before map->run begins, and right after it has ended. */
+int tt_py_queue_enter(struct tt_py_map *map);
+void tt_py_queue_leave(struct tt_py_map *map);
+/* Raises that a map's workers were terminated. False: they were not. */
+bool tt_py_queue_raise(struct tt_py_map *map);
+
+/* sitting.c: a worker's half; `sitting` is a tutti._tutti.Sitting. */
+extern PyType_Spec tt_py_sitting_spec;
+int tt_py_sitting_range(PyObject *sitting, size_t begin, size_t end,
+                        unsigned lane, const tutti_parcel *parcel,
+                        tutti_bytes *out, size_t *ran);
+
 /* say.c */
 /* What a worker says goes to sys.stdout or sys.stderr, or is a warning. With
  * the interpreter's lock. False: an exception (an interrupt). */
@@ -270,10 +293,12 @@ PyObject *tt_py_timeline(PyObject *module, PyObject *columns);
 PyObject *tt_py_trace(PyObject *module, PyObject *path);
 PyObject *tt_py_cpu_count(PyObject *module, PyObject *unused);
 
-/* module.c: tutti._wire, _job, _fault, _stream on first use; borrowed. */
+/* module.c: tutti._wire, _job, _fault, _stream, _crew on first use; borrowed.
+ */
 PyObject *tt_py_job(struct tt_py_state *state);
 PyObject *tt_py_wire(struct tt_py_state *state);
 PyObject *tt_py_fault(struct tt_py_state *state);
 PyObject *tt_py_stream(struct tt_py_state *state);
+PyObject *tt_py_crew(struct tt_py_state *state);
 
 #endif

@@ -76,6 +76,10 @@ static int read_errors(bool *keep, PyObject *object)
 
 static int read_on(struct tt_py_map *map, PyObject *object)
 {
+    if (tt_py_queue_check(map->state, object)) {
+        map->queue = (struct tt_py_queue *)object;
+        return 0;
+    }
     if (!PyUnicode_Check(object)) {
         PyErr_Format(PyExc_TypeError,
                      "on must be the text of a place, such as 'auto' or "
@@ -180,10 +184,15 @@ static int begin(struct tt_py_map *map)
     map->loop.key = key_of(map->f);
     map->box.bound = map->state->imports && PyDict_Size(map->state->imports);
     tt_py_message_init(map);
+    if (map->queue && tt_py_queue_enter(map) < 0)
+        return -1;
     tutti_status status = tutti_run_begin(&map->run, &map->loop, &map->options);
-    if (status != TUTTI_OK)
-        tt_py_raise_status(map->state, status);
-    return status == TUTTI_OK ? 0 : -1;
+    if (status == TUTTI_OK)
+        return 0;
+    if (map->queue)
+        tt_py_queue_leave(map);
+    tt_py_raise_status(map->state, status);
+    return -1;
 }
 
 /* The caller's loop raised: by a task, which is the lowest that fails, since
@@ -281,7 +290,8 @@ static void raise(struct tt_py_map *map, tutti_status status, size_t failed,
     } else {
         if (failed < map->loop.n)
             index = (Py_ssize_t)(map->base + failed);
-        tt_py_raise_status(map->state, status);
+        if (!map->queue || !tt_py_queue_raise(map))
+            tt_py_raise_status(map->state, status);
     }
     if (map->results && results &&
         PyList_SetSlice(results, 0, 0, map->results) < 0)
@@ -296,6 +306,8 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
     await(map);
     size_t failed = tutti_run_failed(map->run);
     tutti_status status = tutti_run_end(map->run);
+    if (map->queue)
+        tt_py_queue_leave(map);
     tt_py_message_end(map);
     tt_py_cost_put(map);
     if (map->failure.error || status != TUTTI_OK)

@@ -28,6 +28,11 @@ PyObject *tt_py_stream(struct tt_py_state *state)
     return first_use(&state->stream, "tutti._stream");
 }
 
+PyObject *tt_py_crew(struct tt_py_state *state)
+{
+    return first_use(&state->crew, "tutti._crew");
+}
+
 static int add_task(PyObject *module, struct tt_py_state *state)
 {
     PyObject *task = PyObject_CallNoArgs((PyObject *)state->task);
@@ -39,13 +44,24 @@ static int add_task(PyObject *module, struct tt_py_state *state)
     return bad;
 }
 
-static int add_type(PyObject *module, const char *name, PyType_Spec *spec)
+/* Takes the reference to `type`. */
+static int add_type(PyObject *module, const char *name, PyObject *type)
 {
-    PyObject *type = PyType_FromSpec(spec);
     int bad = type ? PyModule_AddObject(module, name, type) : -1;
     if (bad)
         Py_XDECREF(type);
     return bad;
+}
+
+static int add_types(PyObject *module, struct tt_py_state *state)
+{
+    if (add_type(module, "Packed", PyType_FromSpec(&tt_py_packed_spec)) < 0 ||
+        add_type(module, "Walk", PyType_FromSpec(&tt_py_walk_spec)) < 0 ||
+        add_type(module, "Sitting", PyType_FromSpec(&tt_py_sitting_spec)) < 0 ||
+        add_type(module, "Queue", Py_NewRef((PyObject *)state->queue)) < 0 ||
+        tt_py_block_add(module) < 0)
+        return -1;
+    return tt_py_queue_init(state);
 }
 
 /* The locks of the modules that are being imported. Best effort: it is private
@@ -68,14 +84,13 @@ static int module_exec(PyObject *module)
         module, &tt_py_items_spec, NULL);
     state->task = (PyTypeObject *)PyType_FromModuleAndSpec(
         module, &tt_py_task_spec, NULL);
+    state->queue = (PyTypeObject *)PyType_FromModuleAndSpec(
+        module, &tt_py_queue_spec, NULL);
     state->loops = PyImport_ImportModule("tutti._loops");
-    if (!state->items || !state->task || !state->loops)
+    if (!state->items || !state->task || !state->queue || !state->loops)
         return -1;
     state->imports = find_imports();
-    if (add_task(module, state) < 0 ||
-        add_type(module, "Packed", &tt_py_packed_spec) < 0 ||
-        add_type(module, "Walk", &tt_py_walk_spec) < 0 ||
-        tt_py_block_add(module) < 0)
+    if (add_task(module, state) < 0 || add_types(module, state) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", tutti_version());
 }
@@ -85,11 +100,16 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     struct tt_py_state *state = PyModule_GetState(module);
     Py_VISIT(state->items);
     Py_VISIT(state->task);
+    Py_VISIT(state->queue);
     Py_VISIT(state->loops);
     Py_VISIT(state->wire);
     Py_VISIT(state->job);
     Py_VISIT(state->fault);
     Py_VISIT(state->stream);
+    Py_VISIT(state->crew);
+    Py_VISIT(state->dumps);
+    Py_VISIT(state->loads);
+    Py_VISIT(state->refused);
     Py_VISIT(state->imports);
     return 0;
 }
@@ -99,11 +119,21 @@ static int module_clear(PyObject *module)
     struct tt_py_state *state = PyModule_GetState(module);
     Py_CLEAR(state->items);
     Py_CLEAR(state->task);
+    Py_CLEAR(state->queue);
     Py_CLEAR(state->loops);
     Py_CLEAR(state->wire);
     Py_CLEAR(state->job);
     Py_CLEAR(state->fault);
     Py_CLEAR(state->stream);
+    Py_CLEAR(state->crew);
+    Py_CLEAR(state->dumps);
+    Py_CLEAR(state->loads);
+    Py_CLEAR(state->refused);
+    Py_CLEAR(state->protocol);
+    Py_CLEAR(state->aside);
+    Py_CLEAR(state->dumps_names);
+    Py_CLEAR(state->loads_names);
+    Py_CLEAR(state->deliver);
     Py_CLEAR(state->imports);
     return 0;
 }

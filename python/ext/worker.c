@@ -60,6 +60,18 @@ PyObject *tt_py_loading(PyObject *module, PyObject *flag)
     Py_RETURN_NONE;
 }
 
+/* The queue's half that this process serves now, or NULL; strong. */
+static PyObject *sitting;
+
+static void find_sitting(PyObject *worker)
+{
+    PyObject *found = PyObject_GetAttrString(worker, "sitting");
+    Py_CLEAR(sitting);
+    if (found && found != Py_None)
+        sitting = Py_NewRef(found);
+    Py_XDECREF(found);
+}
+
 /* tutti._worker.Worker.job gives a sentence when the loop cannot run here. */
 static int take_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
                     tutti_bytes *error)
@@ -73,6 +85,7 @@ static int take_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
     if (result && result != Py_None)
         line = PyUnicode_AsUTF8AndSize(result, &length);
     int status = result == Py_None ? 0 : -1;
+    find_sitting(arg);
     if (line && tutti_bytes_append(error, line, (size_t)length) != TUTTI_OK)
         error->size = 0;
     if (PyErr_Occurred())
@@ -87,6 +100,7 @@ static void forget(void *arg, uint64_t loop)
     PyGILState_STATE gil = PyGILState_Ensure();
     PyObject *result =
         PyObject_CallMethod(arg, "forget", "K", (unsigned long long)loop);
+    Py_CLEAR(sitting);
     if (!result)
         PyErr_Print();
     Py_XDECREF(result);
@@ -103,12 +117,30 @@ static void release(PyObject *view)
     Py_DECREF(view);
 }
 
+/* The range of a queue; what its tasks have printed goes out first. */
+static int run_tasks(PyObject *worker, size_t begin, size_t end, unsigned lane,
+                     const tutti_parcel *parcel, tutti_bytes *out, size_t *ran)
+{
+    int status =
+        tt_py_sitting_range(sitting, begin, end, lane, parcel, out, ran);
+    PyObject *done = PyObject_CallMethod(worker, "flush", NULL);
+    if (!done)
+        PyErr_Print();
+    Py_XDECREF(done);
+    fflush(stdout);
+    return status;
+}
+
 static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
                      unsigned worker, const tutti_parcel *parcel,
                      tutti_bytes *out, size_t *ran)
 {
-    (void)ran;
     PyGILState_STATE gil = PyGILState_Ensure();
+    if (sitting) {
+        int bad = run_tasks(arg, begin, end, worker, parcel, out, ran);
+        PyGILState_Release(gil);
+        return bad;
+    }
     PyObject *view = tt_py_view(parcel), *result = NULL;
     if (view)
         result = PyObject_CallMethod(

@@ -1,151 +1,184 @@
 """Worker processes of one owner, and the tasks that wait for them."""
 
-import _pickle as pickle
-import sys
+import atexit
+import os
 import threading
-import time
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import weakref
 
-from . import _fault, _tutti
-from ._wire import dumps, refuse, sendable
+from . import _fault, _job, _tutti
+from ._fault import cut
+from ._wire import refuse
 
-
-def _begin(setup):
-    setup = pickle.loads(setup)
-    initializer = getattr(setup, "initializer", None)
-    if initializer is not None:
-        initializer(*getattr(setup, "initargs", ()))
+# The queues whose loops run; the interpreter's exit ends them.
+_open = {}
 
 
-def _run(data):
-    try:
-        f, args, kwargs = pickle.loads(data)
-        return True, dumps(f(*args, **kwargs))
-    except Exception as error:
-        return False, dumps(sendable(0, error))
+def refused(part, f, error):
+    """The outcome of a task that cannot be sent."""
+    what = "%s %s cannot be sent to another process" % (part, cut(f))
+    return refuse(what, error)
+
+
+def unreadable(index, error):
+    """The outcome of a task whose own cannot be read."""
+    return refuse("the result of task %d cannot be read back" % index, error)
+
+
+def _dumper(setup):
+    """What pickles by itself does not take, for workers with this setup."""
+
+    def dump(value):
+        from ._setup import dump_function
+
+        return dump_function(value, setup)
+
+    return dump
+
+
+class _End:
+    """The end of a queue: somebody waits for it, others for that."""
+
+    def __init__(self, queue):
+        self.queue = queue
+        self.renew()
+
+    def renew(self):
+        self.begun = False
+        self.come = threading.Event()
+        self.guard = threading.Lock()
+
+    def begin(self):
+        """Has a thread wait, if none does; false: there can be none."""
+        with self.guard:
+            if self.begun:
+                return True
+            thread = threading.Thread(
+                target=self.wait, name="tutti crew", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self.begun = True
+            return True
+
+    def wait(self):
+        try:
+            self.queue.end()
+        finally:
+            _open.pop(self.queue, None)
+            self.come.set()
+
+    def join(self, timeout):
+        if not self.begin():
+            with self.guard:
+                first, self.begun = not self.begun, True
+            if first:
+                self.wait()
+        return self.come.wait(timeout)
+
+
+def _finish(queue, end):
+    """The crew is gone, or closed: what was submitted is still done."""
+    queue.finish()
+    end.begin()
 
 
 class Crew:
-    """Stand-in with the interface only: ProcessPoolExecutor underneath."""
+    """Worker processes of one owner, and the tasks that wait for them.
+
+    They start at once. When one dies, the task that it ran is lost, and it is
+    replaced. A crew that is dropped does what it has, and leaves; at the
+    interpreter's exit it is terminated. In a forked child it is dead.
+
+    workers:          how many.
+    setup:            what _job.dump_setup() gave, run once in each process.
+    tasks_per_worker: a process is replaced after so many; 0: never.
+    task_timeout:     seconds for one task, whose worker is then killed.
+    retries:          how often a task is run again whose worker died.
+
+    submit(task, f, args=(), kwargs=None)
+        Has f(*args, **kwargs) run. task.deliver(ok, value) is called once,
+        later, in any thread, with no lock held: with the result, or with an
+        exception if not ok; also when f or its arguments cannot be pickled. (A
+        KeyboardInterrupt that cuts deliver short has it called once more.)
+        RuntimeError after close(), and in a forked child. A task stands for
+        one call at a time. Functions are pickled once, arguments now.
+    call(f, args=(), kwargs=None)
+        The same for a caller who waits: returns the result or raises.
+    cancel(task)
+        True: it was not sent to a worker, and deliver will not be called.
+    running(task)
+        It was sent to a worker, and has no outcome yet.
+    wait(done, timeout=None)
+        Helps the workers' place until done() is true, or the time has passed,
+        or no outcome can come any more; returns whether it is true.
+    pids()
+        The process ids of the workers that live.
+    """
 
     def __init__(self, workers, *, setup=None, tasks_per_worker=0,
                  task_timeout=None, retries=0):
-        self.workers = workers
-        self.setup = dumps(setup)
-        self.futures = {}
-        self.closed = False
-        self.ended = False
-        self.lock = threading.RLock()
-        self._start()
-
-    def _start(self):
-        self.pool = ProcessPoolExecutor(
-            self.workers, initializer=_begin, initargs=(self.setup,)
+        queue = _tutti.Queue(
+            _job.dump_queue(setup), _dumper(setup), workers, tasks_per_worker,
+            task_timeout or 0.0, retries,
         )
-        self.pool.submit(int)
+        _fault.WorkerLostError  # its bases cannot be imported at exit
+        self._queue = queue
+        self._end = _open[queue] = _End(queue)
+        self.submit = queue.submit
+        self.call = queue.call
+        self.cancel = queue.cancel
+        self.running = queue.running
+        self.wait = queue.wait
+        self.pids = queue.pids
+        gone = weakref.finalize(self, _finish, queue, self._end)
+        gone.atexit = False
 
-    def submit(self, task, f, args=(), kwargs=None):
-        if self.closed:
-            raise RuntimeError("the crew is closed: it takes no more tasks")
-        try:
-            data = dumps((f, args, kwargs or {}))
-        except Exception as error:
-            what = "the task cannot be sent to another process"
-            threading.Thread(
-                target=self._deliver, args=(task, False, refuse(what, error))
-            ).start()
-            return
-        with self.lock:
-            try:
-                future = self.pool.submit(_run, data)
-            except BrokenProcessPool:
-                self._start()
-                future = self.pool.submit(_run, data)
-            self.futures[id(task)] = future
-        future.add_done_callback(lambda done: self._done(task, done))
-
-    def _done(self, task, future):
-        if future.cancelled():
-            return
-        error = future.exception()
-        if error is not None:
-            why = "terminated" if self.ended else "a worker was lost"
-            return self._deliver(task, False, _fault.WorkerLostError(why))
-        ok, data = future.result()
-        self._deliver(task, ok, pickle.loads(data))
-
-    def _deliver(self, task, ok, value):
-        try:
-            task.deliver(ok, value)
-        except BaseException as error:
-            sys.unraisablehook(
-                type("Unraisable", (), {
-                    "exc_type": type(error), "exc_value": error,
-                    "exc_traceback": error.__traceback__,
-                    "err_msg": "in deliver", "object": task,
-                })
-            )
-        with self.lock:
-            self.futures.pop(id(task), None)
-
-    def call(self, f, args=(), kwargs=None):
-        cell = _Cell()
-        self.submit(cell, f, args, kwargs)
-        cell.event.wait()
-        if cell.ok:
-            return cell.value
-        raise cell.value
-
-    def cancel(self, task):
-        with self.lock:
-            future = self.futures.get(id(task))
-            if future is None or not future.cancel():
-                return False
-            del self.futures[id(task)]
-            return True
-
-    def running(self, task):
-        future = self.futures.get(id(task))
-        return future is not None and future.running()
-
-    def wait(self, done, timeout=None):
-        end = None if timeout is None else time.monotonic() + timeout
-        while not done():
-            if end is not None and time.monotonic() >= end:
-                return False
-            time.sleep(0.001)
-        return True
-
-    def map(self, f, iterables, **options):
+    def map(self, f, iterables, *, retries=0, task_timeout=None,
+            errors="raise", progress=None):
+        """[f(x) for x in iterable] by these workers only, as tutti.map."""
         return _tutti.map(
-            f, tuple(iterables), "processes:%d" % self.workers, None,
-            options.get("retries", 0), options.get("task_timeout"),
-            options.get("errors", "raise"), None, None,
+            f, tuple(iterables), self._queue, None, retries, task_timeout,
+            errors, progress, None,
         )
-
-    def pids(self):
-        return list(self.pool._processes or ())
 
     def close(self):
-        self.closed = True
-        self.pool.shutdown(wait=False)
+        """No more tasks; the workers leave when all are done."""
+        _finish(self._queue, self._end)
 
     def terminate(self):
-        self.closed = self.ended = True
-        processes = dict(self.pool._processes or {})
-        self.pool.shutdown(wait=False, cancel_futures=False)
-        for process in processes.values():
-            process.kill()
+        """Kills the workers now. What has no outcome is lost."""
+        self._queue.kill()
+        self._end.begin()
 
     def join(self, timeout=None):
-        return self.wait(lambda: not self.futures, timeout)
+        """After close() or terminate(): waits until all workers are gone and
+        all outcomes delivered; true if so."""
+        if not self._queue.closed:
+            raise ValueError("the workers are still in use: close() first")
+        if self._queue.inside and not self._end.come.is_set():
+            raise RuntimeError(
+                "join() in a task's deliver would wait for itself"
+            )
+        return self._end.join(timeout)
 
 
-class _Cell:
-    def __init__(self):
-        self.event = threading.Event()
+def _leave():
+    """At exit: whoever should have closed their crew did not."""
+    for queue, end in list(_open.items()):
+        queue.kill()
+        end.join(10)
 
-    def deliver(self, ok, value):
-        self.ok, self.value = ok, value
-        self.event.set()
+
+def _forget():
+    """In a forked child, where other threads' locks may be held for ever."""
+    for end in _open.values():
+        end.renew()
+        end.begun = True
+        end.come.set()
+    _open.clear()
+
+
+atexit.register(_leave)
+os.register_at_fork(after_in_child=_forget)

@@ -4,6 +4,7 @@ import _pickle as pickle
 import sys
 
 from . import _tutti
+from ._fault import cut
 from ._stale import refresh
 from ._state import State
 from ._stream import Streams
@@ -55,6 +56,7 @@ class Worker:
     def job(self, loop, view, blocks):
         with view:
             number, state, kind, *parts = pickle.loads(view)
+        self.sitting = None
         self.streams.enter()
         try:
             self.state.enter(number, state)
@@ -78,6 +80,7 @@ class Worker:
         self.watch = watch(self.f)
 
     def _prepare_queue(self, blocks, setup):
+        self.sitting = _tutti.Sitting(self)
         if setup is not None:
             from ._setup import Site
 
@@ -90,11 +93,27 @@ class Worker:
             return _arrived(load, data, blocks)
         return self.site.adopt(lambda: _arrived(load, data, blocks))
 
+    def raised(self, index, error, unused):
+        """The outcome of a task of an open loop; so are the next ones."""
+        return sendable(index, error)
+
+    def unreadable(self, index, error, unused):
+        what = "the arguments of task %d cannot be read" % index
+        return Caught(refuse(what, error), text_of(error))
+
+    def unsendable(self, index, error, result):
+        what = "the result %s of task %d cannot be sent back"
+        refusal = refuse(what % (cut(result), index), error)
+        return Caught(refusal, text_of(error))
+
     def forget(self, loop):
-        self.f = self.watch = None
+        self.f = self.watch = self.sitting = None
         held = sys.modules.get("tutti._held")
         if held is not None:
             held.forget()
+
+    def flush(self):
+        self.streams.flush()
 
     def range(self, loop, begin, n, worker, view, blocks):
         try:
