@@ -1,86 +1,18 @@
 """Crew: worker processes of one owner, and the tasks that wait for them."""
 
 import functools
-import gc
 import os
-import random
 import signal
-import subprocess
 import sys
-import textwrap
 import threading
 import time
 
 import pytest
+from crews import Task, await_all, close, outcome, submit
 
 import tutti
-from tutti import _job, _wire
+from tutti import _setup
 from tutti._crew import Crew
-
-
-class Task:
-    """Keeps what is delivered."""
-
-    def __init__(self):
-        self.outcomes = []
-
-    def deliver(self, ok, value):
-        self.outcomes.append((ok, value))
-
-    @property
-    def done(self):
-        return bool(self.outcomes)
-
-    @property
-    def value(self):
-        ((ok, value),) = self.outcomes
-        assert ok, value
-        return value
-
-    @property
-    def error(self):
-        ((ok, value),) = self.outcomes
-        assert not ok, value
-        return value
-
-
-def submit(crew, f, *args, **kwargs):
-    task = Task()
-    crew.submit(task, f, args, kwargs)
-    return task
-
-
-def await_all(crew, tasks):
-    assert crew.wait(lambda: all(task.done for task in tasks), 60)
-
-
-def outcome(crew, f, *args, **kwargs):
-    task = submit(crew, f, *args, **kwargs)
-    await_all(crew, [task])
-    return task
-
-
-def alive(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone(pids):
-    """Whether all of them end."""
-    until = time.monotonic() + 30
-    while any(map(alive, pids)):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def close(crew):
-    crew.close()
-    assert crew.join(60)
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +79,13 @@ def test_what_may_change_is_pickled_again(shared):
 
 def test_functions_are_pickled_once(shared, monkeypatch):
     seen = []
-    dumps = _wire.dumps
+    dump = _setup.dump_function
 
-    def counted(value, *rest):
+    def counted(value, setup):
         seen.append(value)
-        return dumps(value, *rest)
+        return dump(value, setup)
 
-    monkeypatch.setattr(_wire, "dumps", counted)
+    monkeypatch.setattr(_setup, "dump_function", counted)
 
     def f(x):
         return x + seven
@@ -420,14 +352,12 @@ def test_order():
 
 
 def test_tasks_are_let_go(crew):
-    class Argument:
-        pass
-
     task = submit(crew, abs, -1)
     await_all(crew, [task])
     cancelled = [submit(crew, time.sleep, 0.01) for _ in range(20)]
     for one in cancelled:
         crew.cancel(one)
+    del one
     await_all(crew, [submit(crew, abs, -1)])
     assert crew.wait(lambda: sys.getrefcount(task) == 2, 10)
     assert crew.wait(
@@ -486,102 +416,6 @@ def test_wait_ends_with_the_crew(crew):
     assert not crew.wait(lambda: False)
 
 
-# Losses.
-
-
-def test_killed_worker(crew):
-    tasks = [submit(crew, time.sleep, 100) for _ in range(2)]
-    assert crew.wait(lambda: all(map(crew.running, tasks)), 30)
-    others = [submit(crew, abs, -n) for n in range(20)]
-    for pid in crew.pids():
-        os.kill(pid, signal.SIGKILL)
-    await_all(crew, tasks + others)
-    assert [task.value for task in others] == list(range(20))
-    for task in tasks:
-        assert isinstance(task.error, tutti.WorkerLostError)
-        assert "killed" in str(task.error)
-
-
-def test_workers_killed_at_random():
-    crew = Crew(2, retries=100)
-    choose = random.Random(5)
-    tasks = [submit(crew, pow, n, 2) for n in range(3000)]
-    for _ in range(15):
-        crew.wait(lambda: False, choose.random() * 0.02)
-        for pid in crew.pids():
-            if choose.random() < 0.7:
-                os.kill(pid, signal.SIGKILL)
-        tasks += [submit(crew, pow, n, 2) for n in range(20)]
-    await_all(crew, tasks)
-    assert [task.value for task in tasks[:3000]] == [
-        n * n for n in range(3000)
-    ]
-    pids = crew.pids()
-    close(crew)
-    assert gone(pids)
-
-
-def test_only_what_ran_is_lost(crew):
-    """Tasks beside one that ends its worker again and again."""
-    tasks = [
-        submit(crew, os._exit if n % 50 == 25 else abs, n) for n in range(500)
-    ]
-    await_all(crew, tasks)
-    for n, task in enumerate(tasks):
-        if n % 50 == 25:
-            assert isinstance(task.error, tutti.WorkerLostError)
-        elif task.outcomes[0][0]:
-            assert task.value == n
-        else:
-            assert isinstance(task.error, tutti.WorkerLostError)
-    lost = sum(not task.outcomes[0][0] for task in tasks)
-    assert lost <= 10 * 8
-
-
-def test_task_timeout():
-    crew = Crew(2, task_timeout=0.3)
-    late = submit(crew, time.sleep, 100)
-    tasks = [submit(crew, abs, -n) for n in range(20)]
-    await_all(crew, [late, *tasks])
-    assert isinstance(late.error, tutti.TaskTimeoutError)
-    assert [task.value for task in tasks] == list(range(20))
-    close(crew)
-
-
-def test_tasks_per_worker():
-    crew = Crew(1, tasks_per_worker=3)
-    pids = [crew.call(os.getpid) for _ in range(9)]
-    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 3]
-    close(crew)
-
-
-def test_retries(tmp_path):
-    crew = Crew(1, retries=2)
-
-    def f(path):
-        with open(path, "a") as file:
-            file.write("x")
-        if os.path.getsize(path) < 3:
-            os._exit(1)
-        return os.path.getsize(path)
-
-    assert crew.call(f, (str(tmp_path / "runs"),)) == 3
-    close(crew)
-
-
-def test_a_setup_that_fails():
-    def fail():
-        raise ValueError("of the initializer")
-
-    crew = Crew(2, setup=_job.dump_setup((fail, (), None)))
-    tasks = [submit(crew, abs, -n) for n in range(5)]
-    await_all(crew, tasks)
-    for task in tasks:
-        assert isinstance(task.error, tutti.WorkerLostError)
-        assert "of the initializer" in str(task.error)
-    close(crew)
-
-
 # Maps.
 
 
@@ -614,237 +448,3 @@ def test_map_of_a_terminated_crew(crew):
     thread.join()
     with pytest.raises(RuntimeError, match="closed"):
         crew.map(abs, [[1]])
-
-
-# The end.
-
-
-def test_workers_come_at_once():
-    crew = Crew(3)
-    assert crew.wait(lambda: len(crew.pids()) == 3, 30)
-    pids = crew.pids()
-    assert all(map(alive, pids)) and os.getpid() not in pids
-    close(crew)
-    assert gone(pids) and crew.pids() == []
-
-
-def test_close(crew):
-    tasks = [submit(crew, time.sleep, 0.05) for _ in range(6)]
-    with pytest.raises(ValueError, match="still in use"):
-        crew.join()
-    crew.close()
-    crew.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        submit(crew, abs, -1)
-    with pytest.raises(RuntimeError, match="closed"):
-        crew.call(abs, (-1,))
-    assert not crew.join(0)
-    assert crew.join(60) and crew.join()
-    assert [task.value for task in tasks] == [None] * 6
-
-
-def test_terminate(crew):
-    tasks = [submit(crew, time.sleep, 100) for _ in range(50)]
-    assert crew.wait(lambda: crew.running(tasks[0]), 30)
-    pids = crew.pids()
-    crew.terminate()
-    assert crew.join(30) and gone(pids)
-    for task in tasks:
-        assert isinstance(task.error, tutti.WorkerLostError)
-        assert "terminated" in str(task.error)
-
-
-def test_terminate_while_somebody_calls(crew):
-    errors = []
-
-    def call():
-        try:
-            crew.call(time.sleep, (100,))
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=call) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.2)
-    crew.terminate()
-    for thread in threads:
-        thread.join(30)
-    assert [type(error) for error in errors] == [tutti.WorkerLostError] * 4
-
-
-def test_dropped_crew():
-    crew = Crew(2)
-    tasks = [submit(crew, time.sleep, 0.02) for _ in range(20)]
-    pids = crew.pids()
-    del crew
-    gc.collect()
-    until = time.monotonic() + 60
-    while not all(task.done for task in tasks):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    assert [task.value for task in tasks] == [None] * 20
-    assert gone(pids)
-
-
-def test_descriptors_and_threads_are_given_back():
-    def count():
-        return len(os.listdir("/proc/self/fd")), threading.active_count()
-
-    def use():
-        crew = Crew(2)
-        crew.call(abs, (-1,))
-        close(crew)
-
-    use()
-    before = count()
-    for _ in range(5):
-        use()
-    assert count() == before
-
-
-def test_fork(crew):
-    assert crew.call(abs, (-1,)) == 1
-    waiting = submit(crew, time.sleep, 0.2)
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            with pytest.raises(RuntimeError, match="forked"):
-                crew.submit(Task(), abs, (-1,))
-            with pytest.raises(RuntimeError, match="forked"):
-                crew.call(abs, (-1,))
-            with pytest.raises(RuntimeError, match="forked"):
-                crew.wait(lambda: False)
-            with pytest.raises(RuntimeError, match="forked"):
-                crew.map(abs, [[1]])
-            crew.close()
-            crew.terminate()
-            assert crew.join(5)
-            own = Crew(1)
-            assert own.call(abs, (-4,)) == 4
-            close(own)
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
-    await_all(crew, [waiting])
-    assert waiting.value is None and crew.call(abs, (-2,)) == 2
-
-
-def script(text):
-    return [sys.executable, "-c", textwrap.dedent(text)]
-
-
-def run(text):
-    return subprocess.run(
-        script(text), capture_output=True, text=True, timeout=60
-    )
-
-
-TASK = """
-import os, sys, time, threading
-from tutti._crew import Crew
-
-class Task:
-    done = False
-    def deliver(self, ok, value):
-        self.done = True
-        print("told", ok, type(value).__name__, flush=True)
-"""
-
-
-@pytest.mark.parametrize("ending", ["", "sys.exit(3)", "raise OSError('x')"])
-def test_exit_with_an_open_crew(ending):
-    done = run(TASK + """
-crew = Crew(2)
-for _ in range(3):
-    crew.submit(Task(), time.sleep, (100,))
-print(*crew.pids(), flush=True)
-%s
-""" % ending)
-    pids, *rest = done.stdout.splitlines()
-    assert rest == ["told False WorkerLostError"] * 3
-    assert gone(map(int, pids.split()))
-    assert done.returncode == {"": 0, "sys.exit(3)": 3}.get(ending, 1)
-    assert "Traceback" not in done.stderr or ending.startswith("raise")
-
-
-def test_exit_of_a_forked_child():
-    done = run(TASK + """
-crew = Crew(2)
-crew.call(abs, (-1,))
-if os.fork() == 0:
-    sys.exit(0)  # runs what is registered for the exit
-print(os.wait()[1], crew.call(abs, (-6,)))
-""")
-    assert done.stdout == "0 6\n" and not done.stderr
-
-
-def test_crew_of_a_daemon_thread():
-    done = run(TASK + """
-def work():
-    crew = Crew(2)
-    crew.call(abs, (-1,))
-    print("called", flush=True)
-    crew.wait(lambda: False)
-
-threading.Thread(target=work, daemon=True).start()
-time.sleep(1)
-""")
-    assert done.stdout == "called\n" and done.returncode == 0
-    assert "Fatal" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    "wait", ["crew.wait(lambda: False)", "crew.call(time.sleep, (100,))"]
-)
-def test_interrupt(wait):
-    process = subprocess.Popen(
-        script(TASK + """
-crew = Crew(2)
-crew.call(abs, (-1,))
-print(*crew.pids(), flush=True)
-try:
-    %s
-except KeyboardInterrupt:
-    print("interrupted", time.monotonic(), flush=True)
-    print(crew.call(abs, (-7,)), flush=True)
-""" % wait),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )
-    pids = list(map(int, process.stdout.readline().split()))
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    sent = time.monotonic()
-    out, err = process.communicate(timeout=60)
-    word, at, seven = out.split()
-    assert word == "interrupted" and seven == "7" and not err
-    assert float(at) - sent < 5
-    assert gone(pids) and process.returncode == 0
-
-
-def test_interrupted_deliveries(crew):
-    """One that is cut short is done again."""
-
-    class Hit(Task):
-        tries = 0
-
-        def deliver(self, ok, value):
-            self.tries += 1
-            if self.tries == 1 and (
-                threading.current_thread() is threading.main_thread()
-            ):
-                signal.raise_signal(signal.SIGINT)
-            super().deliver(ok, value)
-
-    hits = 0
-    for _ in range(20):
-        task = Hit()
-        crew.submit(task, time.sleep, (0.005,))
-        try:
-            assert crew.wait(lambda: task.done, 30)
-        except KeyboardInterrupt:
-            hits += 1
-        assert crew.wait(lambda: task.done, 30)
-        assert task.value is None and task.tries in (1, 2)
