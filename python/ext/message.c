@@ -115,11 +115,11 @@ void tt_py_message_prepare(struct tt_py_map *map)
     atomic_store(&map->wanted, false);
     if (map->job || map->refusal.error)
         return;
-    PyObject *args =
-        Py_BuildValue("(OOOKO)", map->f, map->star ? Py_True : Py_False,
-                      map->keep ? Py_True : Py_False,
-                      (unsigned long long)tt_py_seed_word(&map->seed),
-                      map->seed.given ? Py_True : Py_False);
+    PyObject *args = Py_BuildValue(
+        "(OOOKOO)", map->f, map->star ? Py_True : Py_False,
+        map->keep ? Py_True : Py_False,
+        (unsigned long long)tt_py_seed_word(&map->seed),
+        map->seed.given ? Py_True : Py_False, tt_py_queue_setup(map));
     double from = tt_py_cost_clock();
     PyObject *job = call(tt_py_job(map->state), "dump_job", args);
     map->spent.job = tt_py_cost_clock() - from;

@@ -366,6 +366,11 @@ void tt_py_queue_leave(struct tt_py_map *map)
     *at = map->beside;
 }
 
+PyObject *tt_py_queue_setup(const struct tt_py_map *map)
+{
+    return map->queue ? map->queue->setup : Py_False;
+}
+
 bool tt_py_queue_raise(struct tt_py_map *map)
 {
     PyObject *error = NULL;
@@ -399,14 +404,14 @@ static int open_loop(struct tt_py_queue *q)
     return -1;
 }
 
-/* Queue(job, dump, workers, tasks_per_worker, task_timeout, retries) */
+/* Queue(setup, job, dump, workers, tasks_per_worker, task_timeout, retries) */
 static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *job, *dump;
+    PyObject *setup, *job, *dump;
     tutti_options options = TUTTI_OPTIONS_INIT;
     unsigned workers, most;
     (void)kwargs;
-    if (!PyArg_ParseTuple(args, "SOIIdI", &job, &dump, &workers, &most,
+    if (!PyArg_ParseTuple(args, "OSOIIdI", &setup, &job, &dump, &workers, &most,
                           &options.task_timeout, &options.retries))
         return NULL;
     PyObject *module = PyImport_ImportModule("tutti._tutti");
@@ -422,6 +427,7 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     q->workers = workers;
     q->options = options;
     q->message.ranges_most = most;
+    q->setup = Py_NewRef(setup);
     q->dump = Py_NewRef(dump);
     q->numbers = PyDict_New();
     if (q->numbers && tt_py_backlog_init(&q->backlog, workers, job) < 0)
@@ -439,6 +445,7 @@ static void queue_dealloc(struct tt_py_queue *q)
         tt_py_function_drop(q->functions[i]);
     tt_py_backlog_fini(&q->backlog);
     Py_XDECREF(q->numbers);
+    Py_XDECREF(q->setup);
     Py_XDECREF(q->dump);
     Py_XDECREF(q->module);
     type->tp_free(q);

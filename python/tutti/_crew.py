@@ -92,7 +92,8 @@ class Crew:
     interpreter's exit it is terminated. In a forked child it is dead.
 
     workers:          how many.
-    setup:            what _job.dump_setup() gave, run once in each process.
+    setup:            (initializer, initargs, share), or what _job.dump_setup()
+                      made of them: run once in each process.
     tasks_per_worker: a process is replaced after so many; 0: never.
     task_timeout:     seconds for one task, whose worker is then killed.
     retries:          how often a task is run again whose worker died.
@@ -119,9 +120,11 @@ class Crew:
 
     def __init__(self, workers, *, setup=None, tasks_per_worker=0,
                  task_timeout=None, retries=0):
+        if type(setup) is tuple:
+            setup = _job.dump_setup(setup)
         queue = _tutti.Queue(
-            _job.dump_queue(setup), _dumper(setup), workers, tasks_per_worker,
-            task_timeout or 0.0, retries,
+            setup, _job.dump_queue(setup), _dumper(setup), workers,
+            tasks_per_worker, task_timeout or 0.0, retries,
         )
         _fault.WorkerLostError  # its bases cannot be imported at exit
         self._queue = queue
@@ -135,12 +138,12 @@ class Crew:
         gone = weakref.finalize(self, _finish, queue, self._end)
         gone.atexit = False
 
-    def map(self, f, iterables, *, retries=0, task_timeout=None,
-            errors="raise", progress=None):
+    def map(self, f, iterables, *, star=False, retries=0, task_timeout=None,
+            errors="raise"):
         """[f(x) for x in iterable] by these workers only, as tutti.map."""
         return _tutti.map(
             f, tuple(iterables), self._queue, None, retries, task_timeout,
-            errors, progress, None,
+            errors, None, None, star,
         )
 
     def close(self):

@@ -14,11 +14,21 @@ def _dump(kind, *parts):
     return pickle.dumps((*snapshot(), kind, *parts), PROTOCOL)
 
 
-def dump_job(f, star, keep, seed, given):
-    """Bytes and buffers for the workers of a map."""
-    kind = "map", star, keep, (seed, given), versions(f)
+def dump_job(f, star, keep, seed, given, setup):
+    """Bytes and buffers for the workers of a map.
+
+    setup: that of the crew in whose workers it runs, None if that has none;
+           False without a crew, whose workers would keep their modules."""
+    site = setup.data if setup else None
+    new = versions(f) if setup is False else None
+    kind = "map", site, star, keep, (seed, given), new
     try:
-        function, buffers = dump(f)
+        if setup:
+            from ._setup import dump_function
+
+            function, buffers = dump_function(f, setup)
+        else:
+            function, buffers = dump(f)
         return _dump(*kind, function), buffers
     except Exception as error:
         cause = error

@@ -66,7 +66,8 @@ class Worker:
         finally:
             self.streams.flush()
 
-    def _prepare_map(self, blocks, star, keep, seed, versions, function):
+    def _prepare_map(self, blocks, setup, star, keep, seed, versions, function):
+        self._enter(setup)
         self.star = star
         self.seed = seed
         if seed[1]:
@@ -76,11 +77,18 @@ class Worker:
         self.caught = caught if keep else None
         if versions:
             refresh(versions)
-        self.f = _arrived(load, function, blocks)
+        if setup is None:
+            self.f = _arrived(load, function, blocks)
+        else:
+            self.f = self.function(function, blocks)
         self.watch = watch(self.f)
 
     def _prepare_queue(self, blocks, setup):
         self.sitting = _tutti.Sitting(self)
+        self._enter(setup)
+
+    def _enter(self, setup):
+        """Sets up what a crew's processes need, once."""
         if setup is not None:
             from ._setup import Site
 

@@ -29,6 +29,13 @@ def crew():
 # Losses.
 
 
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has gone already
+
+
 def test_killed_worker(crew):
     tasks = [submit(crew, time.sleep, 100) for _ in range(2)]
     assert crew.wait(lambda: all(map(crew.running, tasks)), 30)
@@ -49,8 +56,8 @@ def test_workers_killed_at_random():
     for _ in range(15):
         crew.wait(lambda: False, choose.random() * 0.02)
         for pid in crew.pids():
-            if choose.random() < 0.7:
-                os.kill(pid, signal.SIGKILL)
+            if choose.random() < 0.7 and alive(pid):
+                kill(pid)
         tasks += [submit(crew, pow, n, 2) for n in range(20)]
     await_all(crew, tasks)
     assert [task.value for task in tasks[:3000]] == [
