@@ -78,6 +78,7 @@ static int read_on(struct tt_py_map *map, PyObject *object)
 {
     if (tt_py_queue_check(map->state, object)) {
         map->queue = (struct tt_py_queue *)object;
+        map->on = "processes";
         return 0;
     }
     if (!PyUnicode_Check(object)) {
