@@ -124,14 +124,13 @@ static void test_tasks(void **state)
     end(&q, queue, place);
 }
 
-static tutti_run *nested;
+static tutti_run *_Atomic nested;
 
 /* Waits for a task of its own, in whatever thread it is. */
 static void settle_more(void *context)
 {
     struct queue *q = context;
-    tutti_run *queue = nested;
-    nested = NULL;
+    tutti_run *queue = atomic_exchange(&nested, NULL);
     q->settled++;
     if (!queue)
         return;
