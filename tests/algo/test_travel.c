@@ -18,6 +18,8 @@
 #include <cmocka.h>
 #include <tutti.h>
 
+#include "core/constants.h"
+
 #define N 40
 
 static tutti_options away(void)
@@ -525,6 +527,18 @@ static void locks_of_the_caller_do_not_matter(void **state)
         close(pipes[i]);
 }
 
+/* What auto knows of starting an interpreter is not what a program takes. */
+static void starting_is_not_learned(void **state)
+{
+    (void)state;
+    double before = tt_constant(TT_PROCESS_OPEN);
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    assert_int_equal(tutti_place_open(&options.place, "processes:1"), TUTTI_OK);
+    assert_int_equal(tutti_for(nothing, 3, NULL, 0, &options), TUTTI_OK);
+    assert_true(tt_constant(TT_PROCESS_OPEN) == before);
+    tutti_place_close(options.place);
+}
+
 static int nested(size_t index, void *context)
 {
     tutti_options options = TUTTI_OPTIONS_INIT;
@@ -566,6 +580,7 @@ int main(void)
         cmocka_unit_test(random_streams_differ),
         cmocka_unit_test(functions_in_no_file),
         cmocka_unit_test(locks_of_the_caller_do_not_matter),
+        cmocka_unit_test(starting_is_not_learned),
         cmocka_unit_test(loops_nest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

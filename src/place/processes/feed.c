@@ -225,12 +225,13 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
         struct tt_zygote *z = tt_staff_zygote(f, command);
         if (!z && f->wants_thread)
             return;
-        if (z)
+        if (z) {
             z->wanted++;
-        else
-            note_why(feed, TUTTI_ESYS, tutti_detail());
-        if (!z)
-            leave(f, seat);
+            z->weighed |= feed->message->task_cost > 0;
+            return;
+        }
+        note_why(feed, TUTTI_ESYS, tutti_detail());
+        leave(f, seat);
         return;
     }
     if (!send_job(feed, p)) {

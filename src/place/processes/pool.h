@@ -56,6 +56,7 @@ struct tt_zygote {
     unsigned wanted;    /* seats that wait for one, in this round */
     unsigned failures;  /* workers that never served, in a row */
     bool proved;        /* a worker served */
+    bool weighed;       /* a loop that "auto" may send here wanted it */
 };
 
 enum tt_process_state {

@@ -420,7 +420,7 @@ static void greet(struct tt_feeder *f, struct tt_process *p,
     struct tt_zygote *z = p->zygote;
     p->pid = (pid_t)frame->begin;
     z->failures = 0;
-    if (!z->proved)
+    if (!z->proved && z->weighed)
         tt_constant_learn(TT_PROCESS_OPEN, (double)(f->now - z->since) * 1e-9);
     z->proved = true;
     tt_staff_turn(f, p, TT_PROCESS_IDLE);
