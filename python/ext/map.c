@@ -233,23 +233,37 @@ static void await(struct tt_py_map *map)
     }
 }
 
-/* Puts the results of others behind the caller's own. */
-static int append_parts(struct tt_py_map *map, PyObject *results)
+/* Moves all elements of `list`, which nobody else has, to `out` from *at on. */
+static void move_all(PyObject *out, Py_ssize_t *at, PyObject *list)
 {
-    while (PyList_GET_SIZE(results) < (Py_ssize_t)map->loop.n) {
-        Py_ssize_t k = PyList_GET_SIZE(results);
-        PyObject *key = PyLong_FromSsize_t(k);
-        PyObject *part = key ? PyDict_GetItemWithError(map->parts, key) : NULL;
-        Py_XDECREF(key);
-        if (!part || !PyList_GET_SIZE(part)) {
-            if (!PyErr_Occurred())
-                PyErr_Format(PyExc_SystemError, "no result of task %zd", k);
-            return -1;
-        }
-        if (PyList_SetSlice(results, k, k, part) < 0)
-            return -1;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        PyList_SET_ITEM(out, (*at)++, PyList_GET_ITEM(list, i));
+        PyList_SET_ITEM(list, i, NULL);
     }
-    return 0;
+}
+
+/* The results of others behind the caller's own: a new list. Both are taken
+ * apart; copying would touch every result, long out of the cache, twice. */
+static PyObject *join(struct tt_py_map *map, PyObject *own)
+{
+    Py_ssize_t n = (Py_ssize_t)map->loop.n, at = 0, size;
+    PyObject *all = PyList_New(n), *part;
+    if (all)
+        move_all(all, &at, own);
+    while (all && at < n) {
+        PyObject *key = PyLong_FromSsize_t(at);
+        part = key ? PyDict_GetItemWithError(map->parts, key) : NULL;
+        Py_XDECREF(key);
+        size = part ? PyList_GET_SIZE(part) : 0;
+        if (size < 1 || size > n - at) {
+            if (!PyErr_Occurred())
+                PyErr_Format(PyExc_SystemError, "no result of task %zd", at);
+            Py_CLEAR(all);
+        } else {
+            move_all(all, &at, part);
+        }
+    }
+    return all;
 }
 
 /* The caller's own part: the list, or what was done until a failure. */
@@ -303,7 +317,7 @@ static void raise(struct tt_py_map *map, tutti_status status, size_t failed,
 /* Runs the loop that has begun, and ends it. */
 static PyObject *run(struct tt_py_map *map, PyObject *caught)
 {
-    PyObject *results = run_own(map, caught);
+    PyObject *results = run_own(map, caught), *all = NULL;
     await(map);
     size_t failed = tutti_run_failed(map->run);
     tutti_status status = tutti_run_end(map->run);
@@ -313,10 +327,12 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
     tt_py_cost_put(map);
     if (map->failure.error || status != TUTTI_OK)
         raise(map, status, failed, results);
-    else if (append_parts(map, results) == 0 && tt_py_message_tell(map) == 0)
-        return results;
+    else if (tt_py_message_tell(map) == 0)
+        all = PyList_GET_SIZE(results) == (Py_ssize_t)map->loop.n
+                  ? Py_NewRef(results)
+                  : join(map, results);
     Py_XDECREF(results);
-    return NULL;
+    return all;
 }
 
 PyObject *tt_py_map_window(struct tt_py_map *map, PyObject *caught)

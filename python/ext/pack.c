@@ -22,14 +22,33 @@ static char form_of(PyObject *first)
     return 0;
 }
 
+/* The value of an exact int of one digit, which most are. */
+static inline bool read_short(PyObject *object, int64_t *out)
+{
+    PyLongObject *whole = (PyLongObject *)object;
+#if PY_VERSION_HEX >= 0x030c0000
+    if (!PyUnstable_Long_IsCompact(whole))
+        return false;
+    *out = PyUnstable_Long_CompactValue(whole);
+#else
+    Py_ssize_t size = Py_SIZE(whole);
+    if (size < -1 || size > 1)
+        return false;
+    *out = size * (int64_t)whole->ob_digit[0];
+#endif
+    return true;
+}
+
 /* Each writes n values; false at the first that does not fit the form. */
 static bool write_ints(char *out, PyObject *const *items, Py_ssize_t n)
 {
     for (Py_ssize_t i = 0; i < n; i++) {
-        int overflow;
+        int overflow = 0;
+        int64_t value;
         if (!PyLong_CheckExact(items[i]))
             return false;
-        long long value = PyLong_AsLongLongAndOverflow(items[i], &overflow);
+        if (!read_short(items[i], &value))
+            value = PyLong_AsLongLongAndOverflow(items[i], &overflow);
         if (overflow)
             return false;
         memcpy(out + 8 * i, &value, 8);
