@@ -1,16 +1,12 @@
 /* The command that becomes a zygote. It names the modules that functions use,
- * so it is made for the function at hand, until a place has started it: workers
- * of another command would be other processes. */
+ * so it is made when a place first needs one, for the function at hand; then it
+ * stays: workers of another command would be other processes. */
 #include "face.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Functions that are looked at before any of them spreads: 20 us each. */
-#define TRIES 16
-
 static const char *const *_Atomic command;
-static _Atomic bool started;
 
 static void free_words(char **words)
 {
@@ -37,49 +33,34 @@ static char **words_of(PyObject *list)
     return words;
 }
 
-static bool same(const char *const *a, char **b)
-{
-    size_t i = 0;
-    while (a && a[i] && b[i] && strcmp(a[i], b[i]) == 0)
-        i++;
-    return a && !a[i] && !b[i];
-}
-
-/* Makes the command for f. One that was given out before is not freed: a loop
- * may have it. */
-static void make(PyObject *f)
+static const char *const *made_for(PyObject *f)
 {
     PyObject *loops = PyImport_ImportModule("tutti._loops"), *list = NULL;
     if (loops)
-        list = PyObject_CallMethod(loops, "command", "O", f);
+        list = PyObject_CallMethod(loops, "command", "(O)", f);
     char **words = list ? words_of(list) : NULL;
     if (!words)
         PyErr_WriteUnraisable(f);
-    else if (same(command, words))
-        free_words(words);
-    else
-        command = (const char *const *)words;
     Py_XDECREF(list);
     Py_XDECREF(loops);
+    return (const char *const *)words;
 }
 
-const char *const *tt_py_command_for(struct tt_py_map *map)
+const char *const *tt_py_command_known(void)
 {
-    static const void *known;
-    static unsigned tries;
-    const void *key = map->loop.key;
-    if (!command || (!started && key != known && tries < TRIES)) {
-        make(map->f); /* other threads may come by meanwhile */
-        tries++;
-        known = key;
+    static const char *const none[] = {"", NULL};
+    const char *const *known = command;
+    return known ? known : none;
+}
+
+const char *const *tt_py_command(PyObject *f)
+{
+    if (!command) {
+        const char *const *made = made_for(f ? f : Py_None), *const *known =
+                                                                 NULL;
+        if (made && !atomic_compare_exchange_strong(&command, &known, made))
+            free_words(
+                (char **)(uintptr_t)made); /* another thread's is there */
     }
-    return command;
-}
-
-const char *const *tt_py_command(void)
-{
-    if (!command)
-        make(Py_None);
-    started = true;
-    return command;
+    return tt_py_command_known();
 }

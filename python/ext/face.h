@@ -196,13 +196,12 @@ void tt_py_message_end(struct tt_py_map *map);
 /* Warns when the caller ran all tasks because something cannot travel. */
 int tt_py_message_tell(struct tt_py_map *map);
 
-/* command.c: the command that becomes a zygote, NULL-terminated, kept for the
- * process's life. */
-/* For a map; with the interpreter's lock, and no exception is left. */
-const char *const *tt_py_command_for(struct tt_py_map *map);
-/* The same one from now on, since a place starts it; for any function, if no
- * map was there before: then with the interpreter's lock. */
-const char *const *tt_py_command(void);
+/* command.c: the command that becomes a zygote, kept for the process's life. */
+/* Makes it for a function, or NULL for any, unless there is one. With the
+ * interpreter's lock; no exception is left. */
+const char *const *tt_py_command(PyObject *f);
+/* As it is; one that cannot start if there is none. */
+const char *const *tt_py_command_known(void);
 
 /* queue.c: the workers of a crew. */
 extern PyType_Spec tt_py_queue_spec;

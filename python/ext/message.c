@@ -131,11 +131,19 @@ void tt_py_message_prepare(struct tt_py_map *map)
     Py_XDECREF(job);
 }
 
+static void do_command(void *arg)
+{
+    struct tt_py_map *map = arg;
+    tt_py_command(map->f);
+}
+
 static void prepare(void *context)
 {
     struct tt_py_map *map = context;
-    /* The place starts it now. */
-    map->alone = !tt_py_command()[0][0];
+    if (!tt_py_command_known()[0][0])
+        tt_py_mailbox_do(&map->box, do_command, map);
+    map->message.command = tt_py_command_known();
+    map->alone = !map->message.command[0][0];
     atomic_store(&map->wanted, true);
 }
 
@@ -343,7 +351,7 @@ static void lost(void *context, size_t begin, size_t end, tutti_status status,
 
 void tt_py_message_init(struct tt_py_map *map)
 {
-    map->message = (tutti_message){.command = tt_py_command_for(map),
+    map->message = (tutti_message){.command = tt_py_command_known(),
                                    .encode_job = encode_job,
                                    .encode_range = encode_range,
                                    .decode_range = decode_range,
