@@ -98,13 +98,12 @@ def f(x):
     return x
 if __name__ == "__main__":
     warnings.simplefilter("always")
-    for _ in range(2):
-        print(tutti.map(f, range(400)) == list(range(400)))
+    for _ in range(6):  # on a busy machine workers are not always wanted
+        assert tutti.map(f, range(400)) == list(range(400))
 """
 
 
 @pytest.mark.parametrize("line", ["sys.frozen = True", "sys.executable = ''"])
 def test_no_interpreter_to_start(script, line):
-    out, err = script(FROZEN % line)
-    assert out == "True\nTrue\n"
+    _, err = script(FROZEN % line)
     assert err.count("RuntimeWarning: tutti runs in this process only") == 1
