@@ -390,7 +390,7 @@ static int open_loop(struct tt_py_queue *q)
     tutti_status status = tutti_place_open(&q->place, text);
     q->options.place = q->place;
     q->options.workers = q->workers;
-    q->message.command = tt_py_command();
+    q->message.command = tt_py_command(NULL);
     q->message.settle = tt_py_outcome_news;
     tt_py_backlog_callbacks(&q->message);
     q->loop.context = &q->backlog;
