@@ -85,6 +85,10 @@ WRAP(void *, mmap64,
      (at, size, prot, flags, fd, offset), ENOMEM, NO_MAP)
 WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags),
      EMFILE, -1)
+WRAP(int, fallocate, (int fd, int mode, long at, long size),
+     (fd, mode, at, size), ENOSPC, -1)
+WRAP(int, fallocate64, (int fd, int mode, long at, long size),
+     (fd, mode, at, size), ENOSPC, -1)
 WRAP(int, eventfd, (unsigned value, int flags), (value, flags), EMFILE, -1)
 WRAP(int, timerfd_create, (int clock, int flags), (clock, flags), EMFILE, -1)
 WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, -1)

@@ -30,4 +30,18 @@ struct tt_link {
     struct tt_loans loans;
 };
 
+/* Whether the other end is gone: a system call, until it is. */
+bool tt_link_gone(struct tt_channel *channel);
+
+/* Tells the other end, if it sleeps, that something is there. */
+void tt_link_wake(struct tt_link *link);
+
+/* Nothing of the bytes is needed any more; large memory is given back. */
+static inline void tt_link_empty(tutti_bytes *bytes, size_t *used)
+{
+    bytes->size = *used = 0;
+    if (bytes->room > 1u << 20)
+        tutti_bytes_clear(bytes);
+}
+
 #endif

@@ -182,11 +182,27 @@ void tt_loans_fini(struct tt_loans *loans, struct tt_ring *ring)
     *loans = (struct tt_loans){0};
 }
 
-void tt_debts_init(struct tt_debts *debts, struct tt_map *map, unsigned way)
+/* Whether others would soon lack descriptors, this being the lowest free. */
+static bool near_limit(int fd)
+{
+    struct rlimit limit;
+    return fd < 0 || (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+                      (rlim_t)fd + SPARE > limit.rlim_cur);
+}
+
+static void note_limit(struct tt_debts *debts, int fd)
+{
+    if (near_limit(fd))
+        atomic_store(&debts->map->pair->rings[debts->way].narrow, 1);
+}
+
+void tt_debts_init(struct tt_debts *debts, struct tt_map *map, unsigned way,
+                   int fd)
 {
     *debts = (struct tt_debts){.map = map, .way = way};
     for (uint32_t i = 0; i < TT_SLOTS; i++)
         debts->slots[i].fd = -1;
+    note_limit(debts, fd);
 }
 
 void tt_debts_fini(struct tt_debts *debts)
@@ -194,15 +210,6 @@ void tt_debts_fini(struct tt_debts *debts)
     for (uint32_t i = 0; i < TT_SLOTS; i++)
         if (debts->slots[i].fd >= 0)
             close(debts->slots[i].fd);
-    tt_debts_init(debts, NULL, 0);
-}
-
-/* Whether others would soon lack descriptors, this being the lowest free. */
-static bool near_limit(int fd)
-{
-    struct rlimit limit;
-    return fd < 0 || (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-                      (rlim_t)fd + SPARE > limit.rlim_cur);
 }
 
 /* The lender copies while descriptors are short. */
@@ -243,8 +250,7 @@ static tutti_status receive(struct tt_debts *debts, int socket, uint64_t serial)
         debts->slots[note.slot].fd = fd;
         debts->slots[note.slot].size = note.size;
         debts->slots[note.slot].serial = debts->serial = note.serial;
-        if (near_limit(fd))
-            atomic_store(&debts->map->pair->rings[debts->way].narrow, 1);
+        note_limit(debts, fd);
     }
     return TUTTI_OK;
 }

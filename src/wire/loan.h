@@ -44,7 +44,9 @@ void tt_loans_reap(struct tt_loans *loans, struct tt_ring *ring);
 /* The other end gives nothing back any more. */
 void tt_loans_fini(struct tt_loans *loans, struct tt_ring *ring);
 
-void tt_debts_init(struct tt_debts *debts, struct tt_map *map, unsigned way);
+/* `fd` is one that was made now: it shows how many are left. */
+void tt_debts_init(struct tt_debts *debts, struct tt_map *map, unsigned way,
+                   int fd);
 void tt_debts_fini(struct tt_debts *debts);
 
 /* Takes the block of a reference; `bytes` are those that followed. TUTTI_ESYS:
