@@ -37,7 +37,7 @@ static size_t tasks_of(struct tt_feed *feed)
     double tasks = GROWTH * (double)feed->range;
     double each = feed->grain.per_task;
     if (each == 0 || feed->run->options.task_timeout > 0 ||
-        feed->message->ranges_most)
+        feed->message->ranges_most || !tt_range_dealt(feed))
         return 1;
     if (tasks * each > TARGET_NS)
         tasks = TARGET_NS / each;
