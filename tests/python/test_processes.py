@@ -117,6 +117,40 @@ def test_task_timeout():
     assert tutti.map(abs, [1, 2], task_timeout=5) == [1, 2]
 
 
+def test_stopped_workers_without_a_task_are_replaced():
+    tutti.map(time.sleep, [0.05] * 4, on="processes:2")
+    zygotes = set(tutti.map(lambda x: os.getppid(), [1], on="processes"))
+    for pid in family(os.getpid()) - zygotes:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.3)  # they may get tasks until it is known
+    assert tutti.map(abs, range(9), on="processes:2") == list(range(9))
+
+
+class StopsOnce:
+    """Its worker is stopped while it reads the function."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return stop_once, (self.marker,)
+
+
+def stop_once(marker):
+    try:
+        os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+        os.kill(os.getpid(), signal.SIGSTOP)
+    except FileExistsError:
+        pass
+
+
+def test_stopped_before_its_first_task(tmp_path):
+    stops = StopsOnce(str(tmp_path / "marker"))
+    got = tutti.map(lambda x: (stops, x)[1], range(9), on="processes:1")
+    assert got == list(range(9))
+    assert (tmp_path / "marker").exists()
+
+
 def test_fork_then_map():
     assert tutti.map(abs, range(9), on="processes") == list(range(9))
     pid = os.fork()

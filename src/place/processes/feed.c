@@ -517,13 +517,14 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
         tt_run_close(run, TUTTI_ELOST, why);
 }
 
-void tt_feed_stopped(struct tt_process *p, const char *how)
+bool tt_feed_stopped(struct tt_process *p, const char *how)
 {
     struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
     char line[TT_DETAIL_SIZE];
-    if (!feed || !feed->message->say ||
-        !tt_ledger_runs(&feed->ledger, p->number))
-        return;
+    if (!feed || !tt_ledger_runs(&feed->ledger, p->number))
+        return false;
+    if (!feed->message->say)
+        return true;
     int size = snprintf(line, sizeof line,
                         "worker %u (pid %ld) %s and the loop waits for it: "
                         "\"kill -CONT %ld\" lets it go on; task_timeout would "
@@ -531,6 +532,7 @@ void tt_feed_stopped(struct tt_process *p, const char *how)
                         p->seat->lane->worker, (long)p->pid, how, (long)p->pid);
     feed->message->say(feed->run->loop.context, TUTTI_SAYS_WARNING, line,
                        (size_t)size);
+    return true;
 }
 
 void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,

@@ -378,6 +378,7 @@ void tt_staff_fork(struct tt_feeder *f)
     atomic_store(&f->pool->idle, idle);
 }
 
+/* What a stopped process would get next would wait for ever. */
 static void changed(struct tt_feeder *f, const struct tt_zygote_note *note)
 {
     for (struct tt_process *p = f->processes; p; p = p->next) {
@@ -386,7 +387,8 @@ static void changed(struct tt_feeder *f, const struct tt_zygote_note *note)
         if (note->kind == TT_ZYGOTE_STOPPED) {
             char how[100];
             tt_spawn_say(how, sizeof how, note->status);
-            tt_feed_stopped(p, how);
+            if (p->state < TT_PROCESS_LOST && !tt_feed_stopped(p, how))
+                lose(f, p, how);
             continue;
         }
         p->reported = true;
