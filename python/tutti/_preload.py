@@ -80,6 +80,7 @@ class Search:
     def _class(self, value):
         self._module(value.__module__)
         if value.__module__ == "__main__":
+            self.found.add("cloudpickle")
             for part in vars(value).values():
                 if isinstance(part, types.FunctionType):
                     self.add(part)
@@ -87,7 +88,6 @@ class Search:
     def _function(self, f):
         if f.__module__ != "__main__" and "<locals>" not in f.__qualname__:
             return self._module(f.__module__)
-        self.found.add("cloudpickle")
         for cell in f.__closure__ or ():
             try:
                 self.add(cell.cell_contents)
@@ -113,9 +113,8 @@ def modules(f):
     if f is not None:
         search.add(f)
         return search.modules()
-    search.found.add("cloudpickle")
     for value in list(vars(sys.modules["__main__"]).values()):
-        if isinstance(value, types.ModuleType):
+        if isinstance(value, (types.ModuleType, type)):
             search.add(value)
     return search.modules()
 

@@ -3,13 +3,16 @@ that all its tasks share. They travel as multiprocessing's own processes get
 them when they start, so its locks, values, queues and pipes can go along."""
 
 import _pickle as pickle
+import copyreg
 import io
 import os
 import sys
 from collections import ChainMap
 
+from . import _value
 from ._fault import cut
 from ._state import authkey
+from ._value import main_globals
 from ._watch import plain
 from ._wire import PROTOCOL, dump, refuse
 
@@ -76,11 +79,7 @@ class _Globals(dict):
     are those of its own __main__, so what one function sets another sees."""
 
     def __reduce__(self):
-        return _main_globals, ()
-
-
-def _main_globals():
-    return sys.modules["__main__"].__dict__
+        return main_globals, ()
 
 
 def _spawning(baggage):
@@ -95,7 +94,7 @@ def _reducers(table):
     reduction = sys.modules.get("multiprocessing.reduction")
     if reduction is None:
         return table
-    table = ChainMap({}, reduction.ForkingPickler._extra_reducers, *table.maps)
+    table = ChainMap({}, reduction.ForkingPickler._extra_reducers, table)
     locks = sys.modules.get("multiprocessing.synchronize")
     if locks is not None:
         from ._semaphore import reduce
@@ -110,6 +109,20 @@ def dump_shared(value, baggage, aside=None, main=True):
     descriptors are in `baggage`.
 
     main: functions of __main__ share the worker's globals, or bring theirs."""
+    _spawning(baggage)
+    try:
+        table = _reducers(copyreg.dispatch_table)
+        data = _value.dumps(value, aside, main, table)
+        if data is None:
+            if aside:
+                aside.buffers.clear()
+            data = _dump_any(value, aside, main)
+        return data
+    finally:
+        _spawning(None)
+
+
+def _dump_any(value, aside, main):
     import cloudpickle
 
     class Pickler(cloudpickle.CloudPickler):
@@ -118,12 +131,8 @@ def dump_shared(value, baggage, aside=None, main=True):
     file = io.BytesIO()
     pickler = Pickler(file, PROTOCOL, buffer_callback=aside)
     if main:
-        pickler.globals_ref[id(_main_globals())] = _Globals()
-    _spawning(baggage)
-    try:
-        pickler.dump(value)
-    finally:
-        _spawning(None)
+        pickler.globals_ref[id(main_globals())] = _Globals()
+    pickler.dump(value)
     return file.getvalue()
 
 
@@ -219,20 +228,20 @@ class Site:
         values = [value for _, value in pickle.loads(data)]
         initializer, *initargs = values[: len(values) - len(names)]
         self.share = dict(zip(names, values[len(values) - len(names) :]))
-        before = dict(_main_globals())
+        before = dict(main_globals())
         self._put(initializer)
         if initializer is not None:
             initializer(*initargs)
         self.given = {
             name
-            for name, value in _main_globals().items()
+            for name, value in main_globals().items()
             if name not in before or before[name] is not value
         }
         self.number = number
 
     def adopt(self, load):
         """The function that load() makes, which finds what was set up."""
-        here = _main_globals()
+        here = main_globals()
         kept = {name: here[name] for name in self.given if name in here}
         f = load()
         here.update(kept)
@@ -243,7 +252,7 @@ class Site:
         """Sets what is shared where f looks for its globals."""
         if not self.share:
             return
-        _main_globals().update(self.share)
+        main_globals().update(self.share)
         f = plain(f)
         if f is not None:
             f.__globals__.update(self.share)

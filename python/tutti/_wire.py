@@ -6,7 +6,7 @@ import _thread
 import os
 import sys
 
-from . import _tutti
+from . import _tutti, _value
 from ._fault import RemoteTraceback, UnpicklableError, annotate, cut, describe
 
 PROTOCOL = 5
@@ -41,6 +41,11 @@ def dumps(value, aside=None):
             return data
     except (pickle.PicklingError, AttributeError, TypeError):
         pass
+    if aside:
+        aside.buffers.clear()
+    data = _value.dumps(value, aside)
+    if data is not None:
+        return data
     if aside:
         aside.buffers.clear()
     import cloudpickle

@@ -43,8 +43,8 @@ def by_value():
 
 def test_by_value_what_is_referred_to():
     found = _preload.modules(by_value())
-    assert {"cloudpickle", "decimal", "json.encoder"} <= set(found)
-    assert "subprocess" not in found
+    assert {"decimal", "json.encoder"} <= set(found)
+    assert not {"subprocess", "cloudpickle"} & set(found)
 
 
 def test_other_callables():
