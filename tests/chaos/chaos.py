@@ -136,11 +136,17 @@ class Plan:
         options = {"workers": rng.choice([1, 2, 3])}
         if self.face == "auto":
             return {} if rng.random() < 0.7 else {"retries": 2}
-        if self.face not in ("map", "nested", "threads"):
+        hangs = self.trouble and self.trouble[2] == "hang"
+        if self.face == "submit":
             return {}
+        if self.face.startswith(("pool", "executor")):
+            known = [{}, {"task_timeout": TIMEOUT}]
+            if self.face.startswith("pool"):
+                known.append({"retries": 1})
+            return known[1] if hangs else rng.choice(known)
         if rng.random() < 0.3:
             options["retries"] = rng.choice([1, 2])
-        if rng.random() < 0.3 or (self.trouble and self.trouble[2] == "hang"):
+        if rng.random() < 0.3 or hangs:
             options["task_timeout"] = TIMEOUT
         if rng.random() < 0.2:
             options["errors"] = "return"

@@ -136,5 +136,5 @@ def outcome(trouble):
     if act in ("exit", "crash"):
         return {"WorkerLostError"}
     if act == "leave":
-        return {"SystemExit", "WorkerLostError"}
+        return {"SystemExit", "WorkerLostError", "UnpicklableError"}
     return {"RuntimeError" if where == "task" else "UnpicklableError"}

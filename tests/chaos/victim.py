@@ -21,16 +21,12 @@ WORKERS = 2
 pools = {}  # opened once, as a user's are
 
 
-def pool():
-    if "pool" not in pools:
-        pools["pool"] = tutti.Pool(WORKERS)
-    return pools["pool"]
-
-
-def executor():
-    if "executor" not in pools:
-        pools["executor"] = tutti.Executor(WORKERS)
-    return pools["executor"]
+def opened(kind, options):
+    """The one that has these options."""
+    key = kind, *sorted(options.items())
+    if key not in pools:
+        pools[key] = getattr(tutti, kind)(WORKERS, **options)
+    return pools[key]
 
 
 def outcomes(gets):
@@ -84,7 +80,7 @@ def run_threads(f, items, options):
 
 
 def run_imap(f, items, options):
-    return list(tutti.imap(f, items))
+    return list(tutti.imap(f, items, on="processes", **options))
 
 
 def run_submit(f, items, options):
@@ -92,54 +88,42 @@ def run_submit(f, items, options):
 
 
 def run_pool_map(f, items, options):
-    return pool().map(f, items)
+    return opened("Pool", options).map(f, items)
 
 
 def run_pool_apply(f, items, options):
-    return outcomes([lambda x=x: pool().apply(f, (x,)) for x in items])
+    return outcomes([lambda x=x: opened("Pool", options).apply(f, (x,)) for x in items])
 
 
 def run_pool_async(f, items, options):
-    return outcomes([pool().apply_async(f, (x,)).get for x in items])
+    return outcomes([opened("Pool", options).apply_async(f, (x,)).get for x in items])
 
 
 def run_pool_imap(f, items, options):
-    it = pool().imap(f, items)
+    it = opened("Pool", options).imap(f, items)
     return outcomes([it.next for x in items])
 
 
 def run_pool_fresh(f, items, options):
-    with tutti.Pool(WORKERS) as fresh:
+    with tutti.Pool(WORKERS, **options) as fresh:
         return fresh.map(f, items)
 
 
 def run_executor(f, items, options):
-    return outcomes([executor().submit(f, x).result for x in items])
+    return outcomes([opened("Executor", options).submit(f, x).result for x in items])
 
 
 def run_executor_map(f, items, options):
-    return list(executor().map(f, items))
+    return list(opened("Executor", options).map(f, items))
 
 
 def run_executor_fresh(f, items, options):
-    with tutti.Executor(WORKERS) as fresh:
+    with tutti.Executor(WORKERS, **options) as fresh:
         return outcomes([fresh.submit(f, x).result for x in items])
 
 
 FACES = {name[4:]: face for name, face in list(globals().items())
          if name.startswith("run_")}
-
-
-def present():
-    """The faces that this tutti has."""
-    from tutti import _crew
-
-    if hasattr(_crew, "ProcessPoolExecutor"):  # a stand-in
-        return ["map", "auto", "nested", "threads"]
-    needs = {"imap": "imap", "submit": "submit", "pool": "Pool",
-             "executor": "Executor"}
-    return [face for face in FACES
-            if hasattr(tutti, needs.get(face.split("_")[0], "map"))]
 
 
 def function(request):
@@ -208,10 +192,8 @@ def run(request):
 
 def faces_to_check():
     yield lambda: tutti.map(abs, range(-5, 0), on="processes")
-    if "pool" in pools:
-        yield lambda: pools["pool"].map(abs, range(-5, 0))
-    if "executor" in pools:
-        yield lambda: list(pools["executor"].map(abs, range(-5, 0)))
+    for one in pools.values():
+        yield lambda: list(one.map(abs, range(-5, 0)))
 
 
 def check(request):
@@ -251,7 +233,7 @@ def main():
     warnings.filterwarnings("ignore", "worker .* was stopped by signal")
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    reply = {"faces": present(), "version": tutti.__version__}
+    reply = {"faces": list(FACES), "version": tutti.__version__}
     while True:
         print(json.dumps(reply), file=out, flush=True)
         line = sys.stdin.readline()
