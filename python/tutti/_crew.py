@@ -128,6 +128,7 @@ class Crew:
         )
         _fault.WorkerLostError  # its bases cannot be imported at exit
         self._queue = queue
+        self._limits = retries, task_timeout
         self._end = _open[queue] = _End(queue)
         self.submit = queue.submit
         self.call = queue.call
@@ -138,12 +139,11 @@ class Crew:
         gone = weakref.finalize(self, _finish, queue, self._end)
         gone.atexit = False
 
-    def map(self, f, iterables, *, star=False, retries=0, task_timeout=None,
-            errors="raise"):
+    def map(self, f, iterables, *, star=False, errors="raise"):
         """[f(x) for x in iterable] by these workers only, as tutti.map."""
         return _tutti.map(
-            f, tuple(iterables), self._queue, None, retries, task_timeout,
-            errors, None, None, star,
+            f, tuple(iterables), self._queue, None, *self._limits, errors,
+            None, None, star,
         )
 
     def close(self):

@@ -46,10 +46,11 @@ class Pool:
     [1, 2, 3]
     """
 
+    _state = INIT  # also where __init__ was interrupted
+
     def __init__(self, processes=None, initializer=None, initargs=(),
                  maxtasksperchild=None, context=None, *, share=None,
                  task_timeout=None, retries=0):
-        self._state = INIT
         self._processes = _checked_count(processes)
         if maxtasksperchild is not None and not (
             isinstance(maxtasksperchild, int) and maxtasksperchild > 0

@@ -389,9 +389,9 @@ class Part:
                            for zygote in self.victim.zygotes()),
             **reply["descriptors"], "segments": reply["segments"],
             "threads": reply["threads"],
-            "zygote's descriptors": sum(
-                len(os.listdir("/proc/%d/fd" % pid))
-                for pid in self.victim.zygotes())})
+            "zygote's descriptors": max(
+                (len(os.listdir("/proc/%d/fd" % pid))
+                 for pid in self.victim.zygotes()), default=0)})
 
     def step(self):
         if not self.victim:

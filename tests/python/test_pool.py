@@ -465,6 +465,8 @@ def test_task_timeout():
     with tutti.Pool(2, task_timeout=0.3) as pool:
         with pytest.raises(tutti.TaskTimeoutError):
             pool.apply(slow, (60,))
+        with pytest.raises(tutti.TaskTimeoutError, match="task 1"):
+            pool.map(slow, [0, 60])
         assert pool.map(square, range(10)) == [x * x for x in range(10)]
 
 
@@ -492,6 +494,7 @@ def test_a_map_whose_worker_dies(pool):
 def test_retries(tmp_path):
     with tutti.Pool(2, retries=1) as pool:
         assert pool.apply(die, (str(tmp_path / "once"),)) == "lived"
+        assert pool.map(die, [str(tmp_path / "again")]) == ["lived"]
 
 
 def test_arguments_that_cannot_travel(pool):
