@@ -1,24 +1,22 @@
 """Several tasks in one message: what a worker does with them."""
 
 from ._fault import cut, describe
-from ._wire import dumps, load, sendable
-
-_known = {}  # in a worker: bytes -> function
-_KNOWN = 8
+from ._wire import sendable
 
 
 class Chunk:
-    """f over the items of a chunk. Each has an outcome of its own: a chunk's
-    size does not change what becomes of its items."""
+    """`func` over the items of a chunk. Each has an outcome of its own: a
+    chunk's size does not change what becomes of its items."""
 
-    def __init__(self, f, star=False):
-        self.f = f
+    tutti_stays = True  # as a function does: it is pickled once
+
+    def __init__(self, func, star=False):
+        self.func = func
         self.star = star
-        self.data = None
 
     def __call__(self, begin, items):
         """The results, and (offset, exception) of those that failed."""
-        f, star = self.f, self.star
+        f, star = self.func, self.star
         results, failed = [], []
         rest = iter(items)
         while True:
@@ -36,19 +34,5 @@ class Chunk:
                 failed.append((at, sendable(begin + at, error, where)))
                 results.append(None)
 
-    def __reduce__(self):
-        if self.data is None:
-            self.data = dumps(self.f)
-        return _arrive, (self.data, self.star)
-
     def __repr__(self):
-        return cut(self.f)
-
-
-def _arrive(data, star):
-    f = _known.get(data)
-    if f is None:
-        if len(_known) == _KNOWN:
-            _known.clear()
-        f = _known[data] = load(data)
-    return Chunk(f, star)
+        return cut(self.func)

@@ -9,6 +9,7 @@ import warnings
 from . import _fault, _tutti
 from ._crew import Crew
 from ._imap import Feed, IMapIterator
+from ._job import dump_setup
 from ._result import AsyncResult, MapResult, original, raise_first
 
 INIT, RUN, CLOSE, TERMINATE = "INIT", "RUN", "CLOSE", "TERMINATE"
@@ -223,14 +224,10 @@ class Pool:
                 name, f, iterable, chunksize, star, None, None
             ).get()
         self._check(name, f)
-        kind = type(iterable)
-        if not (hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")):
-            raise _no_iterable(name, iterable)
+        items = _sequence(name, iterable)
         before = _fault.noted
         try:
-            results = self._crew.map(
-                f, (iterable,), star=star, errors="return"
-            )
+            results = self._crew.map(f, (items,), star=star, errors="return")
         except Exception as error:
             raise self._failed(error)
         if _fault.noted != before:
@@ -328,7 +325,7 @@ class Worker:
 
 
 def _checked_setup(initializer, initargs, share):
-    """What _job makes bytes of."""
+    """What the crew has run once in each worker."""
     if initializer is not None and not callable(initializer):
         raise TypeError(
             "initializer must be a callable, got %s" % _fault.cut(initializer)
@@ -339,9 +336,7 @@ def _checked_setup(initializer, initargs, share):
         raise TypeError(
             'share must be {"NAME": value}, got %s' % _fault.cut(share)
         )
-    if initializer is None and not share:
-        return None
-    return initializer, _arguments("__init__", initargs), share
+    return dump_setup((initializer, _arguments("__init__", initargs), share))
 
 
 def _checked_count(processes):
