@@ -44,19 +44,17 @@ class Baggage:
 
         address, key = sharer.register(send, int)
         self.kept[key] = mine
+        self.cache = sharer._cache
         return Handle((address, key), authkey())
 
-    def close(self):
+    def close(self, close=os.close):
         kept, self.kept = self.kept, {}
-        if not kept:
-            return
-        from multiprocessing import resource_sharer
-
         for key, file in kept.items():
-            resource_sharer._resource_sharer._cache.pop(key, None)
-            os.close(file)
+            self.cache.pop(key, None)
+            close(file)
 
-    __del__ = close
+    def __del__(self):
+        self.close()  # at the interpreter's end there are no imports
 
 
 class Handle:
