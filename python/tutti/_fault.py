@@ -158,13 +158,8 @@ def describe(arguments):
     return word + ", ".join(map(cut, arguments))
 
 
-noted = 0  # exceptions that annotate() has seen
-
-
 def annotate(error, index, text, known=None):
     """Says in an exception which task raised it."""
-    global noted
-    noted += 1
     failure = Failure(index, text, known)
     try:
         error.tutti = failure

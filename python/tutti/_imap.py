@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict, deque
 
 from . import _fault
-from ._chunk import Chunk
+from ._chunk import arguments, opened
 from ._result import gone, original, timed_out
 
 WINDOW = 4  # chunks a worker that are sent and not yet taken
@@ -19,7 +19,7 @@ class Feed:
 
     def __init__(self, pool, f, iterable, size, ordered):
         self.pool = pool
-        self.task = f if size == 1 else Chunk(f)
+        self.task = f if size == 1 else pool._chunk(f)
         self.items = iter(iterable)
         self.size = size
         self.window = WINDOW * pool._processes
@@ -81,7 +81,7 @@ class Feed:
         chunk = list(itertools.islice(self.items, self.size))
         if not chunk:
             raise StopIteration
-        return self.sent * self.size, chunk
+        return arguments(self.sent * self.size, chunk)
 
     def _next_index(self):
         with self._count:
@@ -134,7 +134,12 @@ class Feed:
         )
 
     def hurry(self):
-        """Has all sent that is left, read or not."""
+        """The pool is joined: all that is left is sent, read or not."""
+        self._rush()
+        if self.room is not None:
+            self.thread.join()
+
+    def _rush(self):
         self.window = float("inf")
         if self.room is None:
             self.fill()
@@ -148,7 +153,7 @@ class Feed:
         if begun:
             self.end()
         else:
-            self.hurry()
+            self._rush()
 
 
 class Piece:
@@ -234,7 +239,7 @@ class IMapIterator:
         elif self._feed.size == 1:
             self._ready.append(value)
         else:
-            results, failed = value
+            results, failed, _ = opened(value)
             for at, error in failed:
                 results[at] = Failed(original(error))
             self._ready.extend(results)

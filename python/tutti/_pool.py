@@ -4,16 +4,20 @@ import os
 import signal
 import threading
 import time
+import types
 import warnings
 
 from . import _fault, _tutti
+from ._chunk import Chunk
 from ._crew import Crew
 from ._imap import Feed, IMapIterator
 from ._job import dump_setup
-from ._result import AsyncResult, MapResult, original, raise_first
+from ._result import AsyncResult, original
+from ._spread import MapResult
 
 INIT, RUN, CLOSE, TERMINATE = "INIT", "RUN", "CLOSE", "TERMINATE"
-SHARES = 16  # chunks a worker of an asynchronous map whose chunksize is open
+KNOWN = 64  # functions whose time is remembered
+KEPT = 8  # functions that are ready to be sent
 NO_FUNCTION = 0x20 | 0x80 | 0x200  # generators and coroutines: their code flags
 
 
@@ -61,8 +65,10 @@ class Pool:
                 % (maxtasksperchild,)
             )
         setup = _checked_setup(initializer, initargs, share)
-        self._maxtasksperchild = maxtasksperchild
-        self._feeds = set()  # imaps that have not sent all; guarded by _lock
+        self._task_timeout = task_timeout
+        self._feeds = set()  # calls that have not sent all; guarded by _lock
+        self._seconds = {}  # of a task, by function
+        self._chunks = {}
         self._lock = threading.RLock()
         self._crew = Crew(
             self._processes, setup=setup,
@@ -152,9 +158,6 @@ class Pool:
             feeds = list(self._feeds)
         for feed in feeds:
             feed.hurry()
-        for feed in feeds:
-            if feed.room is not None:
-                feed.thread.join()
         self._crew.join()
 
     def __enter__(self):
@@ -219,29 +222,39 @@ class Pool:
         return original(error)
 
     def _map(self, name, f, iterable, chunksize, star):
-        if chunksize is not None or self._maxtasksperchild:
-            return self._map_async(
-                name, f, iterable, chunksize, star, None, None
-            ).get()
-        self._check(name, f)
-        items = _sequence(name, iterable)
-        before = _fault.noted
+        result = self._map_async(name, f, iterable, chunksize, star)
         try:
-            results = self._crew.map(f, (items,), star=star, errors="return")
-        except Exception as error:
-            raise self._failed(error)
-        if _fault.noted != before:
-            raise_first(results)
-        return results
+            return result.get()
+        except BaseException:
+            result.stop()  # an interrupt
+            raise
 
-    def _map_async(self, name, f, iterable, size, star, callback, failed):
+    def _map_async(self, name, f, iterable, size, star, callback=None,
+                   failed=None):
         self._check(name, f)
         items = _sequence(name, iterable)
-        if size is None:
-            size = -(-len(items) // (self._processes * SHARES)) or 1
-        size = _checked_size(name, size)
-        result = MapResult(self, callback, failed, len(items))
-        return result.start(f, items, size, star)
+        size = _checked_size(name, size) if size is not None else 0
+        if self._task_timeout is not None:
+            size = 1  # it is for one task
+        return MapResult(self, f, items, star, size, callback, failed).start()
+
+    def _chunk(self, f, star=False, patience=None):
+        """What runs several tasks of f. One for each function, which the crew
+        then pickles once; what may change is pickled anew."""
+        if type(f) not in (type, types.FunctionType):
+            return Chunk(f, star, patience)
+        key = f, star, patience
+        chunk = self._chunks.get(key)
+        if chunk is None:
+            if len(self._chunks) >= KEPT:
+                self._chunks.clear()
+            chunk = self._chunks[key] = Chunk(f, star, patience)
+        return chunk
+
+    def _learn(self, f, seconds):
+        if len(self._seconds) >= KNOWN and f not in self._seconds:
+            self._seconds.clear()
+        self._seconds[f] = seconds
 
     def _imap(self, name, f, iterable, size, ordered):
         self._check(name, f)
@@ -250,13 +263,17 @@ class Pool:
             feed = Feed(self, f, iterable, size, ordered)
         except TypeError:
             raise _no_iterable(name, iterable) from None
-        with self._lock:
-            self._feeds.add(feed)
+        self._feeding(feed)
         feed.start(threaded=not hasattr(iterable, "__len__"))
         return IMapIterator(feed)
 
+    def _feeding(self, feed):
+        """A call will send more tasks: close() waits for it."""
+        with self._lock:
+            self._feeds.add(feed)
+
     def _fed(self, feed):
-        """An imap has sent all its tasks."""
+        """It has sent them all."""
         with self._lock:
             if feed in self._feeds:
                 self._feeds.discard(feed)

@@ -1,11 +1,9 @@
 """What Pool's asynchronous calls return, and its errors as multiprocessing
 has them."""
 
-import _thread
 import sys
 
 from . import _fault
-from ._chunk import Chunk
 
 
 def original(error):
@@ -120,106 +118,3 @@ class AsyncResult:
         from types import GenericAlias
 
         return GenericAlias(cls, item)
-
-
-class MapResult(AsyncResult):
-    """The result of Pool.map_async(): that of all its tasks."""
-
-    def __init__(self, pool, callback, error_callback, n):
-        super().__init__(pool, callback, error_callback)
-        self._results = [_fault.MISSING] * n
-        self._failures = {}
-        self._lock = _thread.allocate_lock()  # guards _waiting, _ender
-        self._ender = None
-
-    def start(self, f, items, size, star):
-        """Sends `items` in chunks of `size`."""
-        starts = range(0, len(items), size)
-        if not starts:  # as there, an empty one has no callback
-            self._success, self._value, self._ready = True, [], True
-            self._pool = None
-            return self
-        self._waiting = set(starts)
-        chunk, submit = Chunk(f, star), self._pool._submit
-        for begin in starts:
-            part = items[begin : begin + size]
-            submit(_Part(self, begin), chunk, (begin, part))
-        return self
-
-    def _take(self, begin, ok, value):
-        if ok:
-            results, failed = value
-            self._results[begin : begin + len(results)] = results
-        else:
-            failed = ((0, _fault.annotate(value, begin, "in its chunk")),)
-        for at, error in failed:
-            error = original(error)
-            self._results[begin + at] = _fault.MISSING
-            self._failures[begin + at] = error
-        # Two threads may bring the last two; an interrupt has a thread bring
-        # the same again.
-        with self._lock:
-            self._waiting.discard(begin)
-            if not self._waiting and self._ender is None:
-                self._ender = _thread.get_ident()
-        if self._ender == _thread.get_ident():
-            self._end()
-
-    def _end(self):
-        results, failures = self._results, self._failures
-        if failures:
-            self._finish(False, with_results(failures[min(failures)], results))
-        else:
-            self._finish(True, results)
-
-
-def with_results(error, results):
-    """The exception of a map, with what was computed."""
-    try:
-        error.tutti = _fault.Failure(
-            error.tutti.index,
-            error.tutti.arguments,
-            (0, len(results), results, {}),
-        )
-    except AttributeError:
-        pass  # a class that takes no attributes
-    return error
-
-
-def raise_first(results):
-    """Raises the first exception of a task among the results of a map, if one
-    is. Other exceptions are results."""
-    first = last = None
-    for i, value in enumerate(results):
-        if not isinstance(value, BaseException):
-            continue
-        if value is last or _is_failure(value, i):
-            first, last = first or value, value
-            results[i] = _fault.MISSING
-    if first is not None:
-        raise with_results(original(first), results)
-
-
-def _is_failure(error, i):
-    failure = getattr(error, "tutti", None)
-    return (
-        isinstance(failure, _fault.Failure)
-        and failure.index == i
-        and (
-            isinstance(error, _fault.Error)
-            or type(error.__cause__) is _fault.RemoteTraceback
-        )
-    )
-
-
-class _Part:
-    """A chunk of a MapResult, as the crew sees it."""
-
-    __slots__ = ("whole", "begin")
-
-    def __init__(self, whole, begin):
-        self.whole = whole
-        self.begin = begin
-
-    def deliver(self, ok, value):
-        self.whole._take(self.begin, ok, value)
