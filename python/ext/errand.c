@@ -8,7 +8,8 @@ static bool keeps(PyObject *f)
     if (PyCFunction_Check(f))
         return !PyCFunction_GET_SELF(f) ||
                PyModule_Check(PyCFunction_GET_SELF(f));
-    return PyFunction_Check(f) || PyType_Check(f);
+    return PyFunction_Check(f) || PyType_Check(f) ||
+           PyObject_HasAttrString((PyObject *)Py_TYPE(f), "tutti_stays");
 }
 
 void tt_py_function_drop(struct tt_py_function *f)
