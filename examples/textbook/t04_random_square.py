@@ -1,8 +1,8 @@
 """T4: the random square, and where parallel begins to pay.
 
 For each seed: seed NumPy's generator, draw an integer below 10, square it.
-Timed for n = 10, 31, 100, ... seeds: the plain loop, tutti.map with the same Python
-function, and the same numbers, bit for bit, from a C function
+Timed for n = 10, 31, 100, ... seeds: the plain loop, tutti.map with the same
+Python function, and the same numbers, bit for bit, from a C function
 (../random_square.c) under the command `tutti map`, its start included. Then a
 log-log plot.
 
