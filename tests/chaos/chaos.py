@@ -254,15 +254,13 @@ class Victim:
 # One part: victims one after another ------------------------------------------
 
 class Part:
-    PROMPT = "map", "pool_apply", "pool_map"  # that end with a loss
-
     def __init__(self, options, number):
         self.seed = "%d/%d" % (options.seed, number)
         self.rng = random.Random(self.seed)
         self.wanted = options.faces
         self.victim = None
         self.tally = {"runs": 0, "lives": 0, "causes": {}, "faces": {},
-                      "errors": {}, "losses": [], "interrupts": [],
+                      "errors": {}, "seconds": {}, "losses": [], "interrupts": [],
                       "failures": [], "attempts": 0, "late": 0}
 
     def count(self, what, key):
@@ -335,7 +333,6 @@ class Part:
     def run(self, plan):
         victim = self.victim
         victim.ask(plan.request)
-        begin = time.monotonic()
         early = plan.cause and victim.ready(plan.delay)
         if plan.cause == "parent":
             return self.bury(plan, "kill")
@@ -351,7 +348,6 @@ class Part:
             self.resume(stopped)
         self.judge(plan, reply, struck, early)
         self.check(plan)
-        return reply["end"] - begin
 
     def resume(self, stopped):
         for pid in stopped:
@@ -368,8 +364,8 @@ class Part:
         if trouble.outcome(plan.trouble) and not reply["errors"]:
             raise Failure("no error came of %s" % (plan.trouble,))
         if reply["errors"] and not plan.trouble and not early:
-            late = reply["end"] - struck
-            if plan.kills and plan.face in self.PROMPT:
+            late = reply["failed"][0] - struck
+            if plan.kills and plan.face != "nested":  # may be cold inside
                 self.tally["losses"].append((late, str(plan)))
             if plan.cause == "interrupt":
                 self.tally["interrupts"].append((late, str(plan)))
@@ -402,11 +398,15 @@ class Part:
         self.count("faces", plan.face)
         if plan.trouble:
             self.count("causes", " ".join(filter(None, plan.trouble)))
+        begin = time.monotonic()
         try:
             self.run(plan)
         except Failure as failure:
             self.fail(plan, str(failure))
             self.bury(plan, "kill")
+        seconds = self.tally["seconds"]
+        seconds[plan.face] = seconds.get(plan.face, 0) + (
+            time.monotonic() - begin)
         if self.victim and self.rng.random() < 1 / LIFE:
             self.bury(plan, self.rng.choice(["eof", "eof", "term", "kill"]))
 
@@ -472,7 +472,9 @@ def run_all(options):
              if "tutti" in name]
     for failure in total["failures"]:
         print(failure)
-    print("faces:", listed(total["faces"]))
+    print("faces:", ", ".join("%s %d of %.0f ms" % (
+        face, n, 1e3 * total["seconds"][face] / n)
+        for face, n in sorted(total["faces"].items())))
     print("causes:", listed(total["causes"]))
     print("errors:", listed(total["errors"]))
     print(quantiles("worker loss reported", total["losses"]))

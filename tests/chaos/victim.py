@@ -29,6 +29,14 @@ def opened(kind, options):
     return pools[key]
 
 
+first = []  # when the first error of a run came
+
+
+def failed():
+    if not first:
+        first.append(time.monotonic())
+
+
 def outcomes(gets):
     """The results of calls, exceptions in their places."""
     results = []
@@ -38,6 +46,7 @@ def outcomes(gets):
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            failed()
             results.append(error)
     return results
 
@@ -180,14 +189,15 @@ def run(request):
     f = function(request)
     items = trouble.items(request["n"], request["at"], request["trouble"])
     results = None
+    first.clear()
     try:
         with Interrupts():
             results = FACES[request["face"]](f, items, request["options"])
     except BaseException as error:
+        failed()
         results = error
-    end = time.monotonic()
     errors, wrong = judge(request, results)
-    return {"end": end, "errors": errors, "wrong": wrong}
+    return {"failed": first, "errors": errors, "wrong": wrong}
 
 
 def faces_to_check():
