@@ -116,10 +116,9 @@ void tt_py_message_prepare(struct tt_py_map *map)
     if (map->job || map->refusal.error)
         return;
     PyObject *args = Py_BuildValue(
-        "(OOOKOO)", map->f, map->star ? Py_True : Py_False,
-        map->keep ? Py_True : Py_False,
-        (unsigned long long)tt_py_seed_word(&map->seed),
-        map->seed.given ? Py_True : Py_False, tt_py_queue_setup(map));
+        "(OOOOO)", map->f, map->star ? Py_True : Py_False,
+        map->keep ? Py_True : Py_False, map->seed.given ? Py_True : Py_False,
+        tt_py_queue_setup(map));
     double from = tt_py_cost_clock();
     PyObject *job = call(tt_py_job(map->state), "dump_job", args);
     map->spent.job = tt_py_cost_clock() - from;
@@ -215,8 +214,10 @@ static void do_encode_range(void *arg)
     double from = tt_py_cost_clock();
     PyObject *memo = memo_of(r->map);
     PyObject *args =
-        memo ? Py_BuildValue("(OnnnO)", r->map->columns, (Py_ssize_t)r->begin,
-                             (Py_ssize_t)r->end, (Py_ssize_t)r->map->base, memo)
+        memo ? Py_BuildValue("(OnnnKO)", r->map->columns, (Py_ssize_t)r->begin,
+                             (Py_ssize_t)r->end, (Py_ssize_t)r->map->base,
+                             (unsigned long long)tt_py_seed_word(&r->map->seed),
+                             memo)
              : NULL;
     r->status = emit(r, call_wire(r->map, "dump_range", args));
     Py_XDECREF(args);
@@ -356,7 +357,8 @@ void tt_py_message_init(struct tt_py_map *map)
                                    .encode_range = encode_range,
                                    .decode_range = decode_range,
                                    .say = say,
-                                   .prepare = prepare};
+                                   .prepare = prepare,
+                                   .keeps = true};
     if (map->keep)
         map->message.lost = lost;
     map->loop.message = &map->message;

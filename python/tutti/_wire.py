@@ -202,14 +202,15 @@ def _join(packed):
     return parts
 
 
-def dump_range(columns, begin, end, base, memo):
-    """Items [begin, end) by column, tasks being counted from `base`: parts of
-    bytes, and a list of buffers; or (index, exception) of the first that cannot
-    go."""
+def dump_range(columns, begin, end, base, seed, memo):
+    """Items [begin, end) by column, tasks being counted from `base`, and the
+    map's seed: parts of bytes, and a list of buffers; or (index, exception) of
+    the first that cannot go."""
     try:
         parts, buffers = _dump_columns(columns, begin, end)
         buffers = [memo.take(buffer) for buffer in buffers]
-        return (base.to_bytes(8, "little"), *parts, buffers)
+        head = base.to_bytes(8, "little") + seed.to_bytes(8, "little")
+        return (head, *parts, buffers)
     except Exception as error:
         items = list(zip(*(column[begin:end] for column in columns)))
         at, cause = first_bad(items, dumps) or (0, error)
@@ -289,9 +290,9 @@ def caught(error, arguments):
     return sendable(index, error, (index, describe(arguments)))
 
 
-def base_of(view):
-    """What the tasks of a range are counted from."""
-    return _number(view, 0)
+def head_of(view):
+    """What the tasks of a range are counted from, and their seed."""
+    return _number(view, 0), _number(view, 1)
 
 
 def _number(view, i):
@@ -301,7 +302,7 @@ def _number(view, i):
 def load_range(view, blocks):
     """The columns of a range: sequences, or iterators that must be used up
     before the view is released."""
-    body = view[8:]
+    body = view[16:]
     if body[0] == PICKLED:
         return load(body, blocks)
     if body[0] != ord("c"):

@@ -11,7 +11,7 @@ from ._stream import Streams
 from ._watch import watch
 from ._wire import (
     Caught,
-    base_of,
+    head_of,
     caught,
     dump,
     dump_failure,
@@ -55,10 +55,13 @@ class Worker:
 
     def job(self, loop, view, blocks):
         with view:
-            number, state, kind, *parts = pickle.loads(view)
-        self.sitting = None
+            parts = pickle.loads(view) if len(view) else None
         self.streams.enter()
         try:
+            if parts is None:  # the same once more
+                return self.state.enter(self.state.number, None)
+            self.sitting = None
+            number, state, kind, *parts = parts
             self.state.enter(number, state)
             return getattr(self, "_prepare_" + kind)(blocks, *parts)
         except Exception as error:
@@ -66,11 +69,11 @@ class Worker:
         finally:
             self.streams.flush()
 
-    def _prepare_map(self, blocks, setup, star, keep, seed, versions, function):
+    def _prepare_map(self, blocks, setup, star, keep, given, versions, function):
         self._enter(setup)
         self.star = star
-        self.seed = seed
-        if seed[1]:
+        self.given = given
+        if given:
             from . import _seed
 
             _seed.prepare()
@@ -132,7 +135,7 @@ class Worker:
             self.streams.flush()
 
     def _range(self, begin, n, worker, view, blocks):
-        base = base_of(view)
+        base, seed = head_of(view)
         try:
             columns = _arrived(load_range, view, blocks)
         except Exception as error:
@@ -141,7 +144,7 @@ class Worker:
             return dump((base + begin, Caught(refusal, text_of(error)), []))
         results = _tutti.range(
             self.f, columns, self.star, self.caught, begin, n, worker, base,
-            *self.seed
+            seed, self.given
         )
         if isinstance(results, tuple):
             index, error, done = results

@@ -162,11 +162,10 @@ void tt_board_invite(struct tutti_run *run)
         ask(run, workers, run->began);
 }
 
-void tt_board_decide(struct tutti_run *run, double per_task)
+void tt_board_decide(struct tutti_run *run)
 {
-    run->expected = per_task;
-    if (per_task > 0)
-        decide(run, per_task * (double)run->loop.n, wanted_first(run),
+    if (run->expected > 0)
+        decide(run, run->expected * (double)run->loop.n, wanted_first(run),
                run->began);
 }
 

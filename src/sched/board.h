@@ -18,8 +18,8 @@ void tt_board_remove(struct tutti_run *run);
  * the place asked for has, */
 void tt_board_invite(struct tutti_run *run);
 
-/* or those that a loop of `per_task` ns a task (0: unknown, none) pays for. */
-void tt_board_decide(struct tutti_run *run, double per_task);
+/* or those that the loop is expected to pay for. */
+void tt_board_decide(struct tutti_run *run);
 
 /* The caller looks at its run, which is on the board. */
 void tt_board_look(struct tutti_run *run, uint64_t now);

@@ -163,12 +163,13 @@ static void start(struct tutti_run *run)
 {
     bool shared = run->loop.n > run->unit;
     run->width = 1;
+    run->expected = tt_memo_get(key_of(&run->loop));
     if (shared || !run->automatic)
         tt_board_measure(run);
     if (!run->automatic)
         tt_board_invite(run);
     else if (shared)
-        tt_board_decide(run, tt_memo_get(key_of(&run->loop)));
+        tt_board_decide(run);
     run->watched = (run->automatic && shared) || run->finish != UINT64_MAX;
     if (run->watched)
         tt_board_add(run);

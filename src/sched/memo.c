@@ -21,6 +21,8 @@ double tt_memo_get(const void *key)
 {
     uintptr_t k = (uintptr_t)key;
     unsigned i = slot_of(k);
+    if (!key)
+        return 0;
     if (atomic_load_explicit(&memo[i].key, memory_order_relaxed) != k)
         return 0;
     return atomic_load_explicit(&memo[i].per_task, memory_order_relaxed);

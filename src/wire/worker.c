@@ -36,7 +36,8 @@ static tutti_status prepare(struct tt_worker *worker,
     tutti_bytes error = {0};
     if (!frame->loop)
         return tt_fail(TUTTI_ESYS, "asked to prepare for no loop");
-    forget(worker);
+    if (frame->size || worker->loop != frame->loop)
+        forget(worker);
     tt_thread_roam();
     answer.from = tt_clock();
     if (worker->calls->job(worker->calls->arg, frame->loop, parcel, &error))

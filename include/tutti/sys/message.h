@@ -153,6 +153,9 @@ typedef struct tutti_message {
     /** A worker process is replaced after so many ranges, which then have one
      * task each; 0: never. */
     unsigned ranges_most;
+    /** A worker may keep what it prepared from small bytes of encode_job: for a
+     * loop whose bytes are equal, it gets an empty parcel. */
+    bool keeps;
     /** Seconds of the caller's own time that encode_job takes, and encoding
      * and decoding of a task: "auto" weighs them. 0: nothing. */
     double job_cost, task_cost;
@@ -162,7 +165,8 @@ typedef struct tutti_message {
  * time: job, ranges, forget. */
 typedef struct tutti_worker {
     void *arg;
-    /** Prepares for loop `loop` from encode_job's bytes. 0, or anything else:
+    /** Prepares for loop `loop` from encode_job's bytes; an empty parcel: from
+     * those of the last call, which were the same. 0, or anything else:
      * the worker cannot run this loop; `error` may get a sentence. */
     int (*job)(void *arg, uint64_t loop, const tutti_parcel *parcel,
                tutti_bytes *error);

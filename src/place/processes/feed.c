@@ -11,8 +11,9 @@
 #include "place/processes/pool.h"
 #include "place/processes/range.h"
 
-#define GRACE_NS 25000000u /* for ranges whose results nobody wants */
-#define CRASHES_MOST 3     /* workers that die without a range of the run */
+#define GRACE_NS 25000000u    /* for ranges whose results nobody wants */
+#define KEPT_MOST (32u << 10) /* bytes of a job */
+#define CRASHES_MOST 3        /* workers that die without a range of the run */
 
 static struct tt_feed *find_feed(struct tt_feeder *f, const tutti_run *run)
 {
@@ -31,6 +32,7 @@ static struct tt_feed *make_feed(struct tt_feeder *f, tutti_run *run)
     feed->message = run->loop.message;
     feed->loop = ++f->loops;
     feed->deal = run->options.place && !run->caller;
+    f->open += run->endless;
     struct tt_feed **last = &f->feeds;
     while (*last)
         last = &(*last)->next; /* whose workers come first */
@@ -59,6 +61,7 @@ static void end_feed(struct tt_feeder *f, struct tt_feed *feed)
         at = &(*at)->next;
     *at = feed->next;
     tutti_run *run = feed->run;
+    f->open -= run->endless;
     if (feed->message->lost && !run->caller)
         lose_rest(f, feed);
     if (tt_ledger_held(&feed->ledger, 0) ||
@@ -76,7 +79,7 @@ static void free_process(struct tt_feeder *f, struct tt_process *p)
     p->seat = NULL;
     if (p->state != TT_PROCESS_WORKS)
         return;
-    if (tt_frame_put(&p->channel.out, forget, NULL, 0) != TUTTI_OK)
+    if (!p->keeps && tt_frame_put(&p->channel.out, forget, NULL, 0) != TUTTI_OK)
         p->loop = 0; /* it forgets at its next job */
     tt_channel_send(&p->channel, false);
     tt_staff_turn(f, p, TT_PROCESS_IDLE);
@@ -149,28 +152,55 @@ static bool has_work(struct tt_feed *feed)
             tt_run_left(feed->run) > 0);
 }
 
-/* Sends the job, which is encoded once a run. False: it cannot be. */
-static bool send_job(struct tt_feed *feed, struct tt_process *p)
+/* Encodes the job, once a run. A small one may be what workers have kept from
+ * the run before: then it goes by that one's number. */
+static tutti_status encode_job(struct tt_feeder *f, struct tt_feed *feed)
 {
-    tutti_status status = TUTTI_OK;
+    tutti_bytes *job = &feed->job;
     struct tt_mark mark;
-    if (!feed->job.size) {
-        tt_detail_clear();
-        status = tt_frame_open(&feed->job, &mark);
-        if (!status)
-            status =
-                feed->message->encode_job(feed->run->loop.context, &feed->job);
-        if (!status)
-            status = tt_frame_close(
-                &feed->job, mark,
-                (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop});
+    if (job->size)
+        return TUTTI_OK;
+    tt_detail_clear();
+    tutti_status status = tt_frame_open(job, &mark);
+    if (!status)
+        status = feed->message->encode_job(feed->run->loop.context, job);
+    if (status)
+        return status;
+    size_t size = job->size - sizeof(struct tt_frame);
+    const char *payload = job->data + sizeof(struct tt_frame);
+    feed->keeps = feed->message->keeps && size <= KEPT_MOST && !job->count;
+    if (feed->keeps && size == f->kept.size &&
+        memcmp(payload, f->kept.data, size) == 0) {
+        feed->loop = f->kept_loop;
+    } else if (feed->keeps) {
+        f->kept.size = 0;
+        status = tutti_bytes_append(&f->kept, payload, size);
+        f->kept_loop = feed->loop;
     }
     if (!status)
-        status = tt_frame_copy(&p->channel.out, &feed->job);
+        status = tt_frame_close(
+            job, mark,
+            (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop});
+    return status;
+}
+
+/* Sends the job. False: it cannot be. */
+static bool send_job(struct tt_feeder *f, struct tt_feed *feed,
+                     struct tt_process *p)
+{
+    tutti_bytes *out = &p->channel.out;
+    tutti_status status = encode_job(f, feed);
+    if (!status && feed->keeps && p->keeps && p->loop == feed->loop)
+        status = tt_frame_put(
+            out, (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop},
+            NULL, 0);
+    else if (!status)
+        status = tt_frame_copy(out, &feed->job);
     if (status) {
         tutti_bytes_clear(&feed->job);
         tt_feed_break(feed, status, tutti_detail());
     }
+    p->keeps = !status && feed->keeps;
     return !status;
 }
 
@@ -216,11 +246,13 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     bool tasks = has_tasks(feed);
     if (!tasks && others_wait(f, feed))
         return;
-    struct tt_process *p = tt_staff_idle(f, command);
+    struct tt_process *p = tt_staff_idle(f, command, !tasks);
     if (!p && tasks) {
         free_one(f, feed);
-        p = tt_staff_idle(f, command);
+        p = tt_staff_idle(f, command, false);
     }
+    if (!p && !tasks && tt_staff_idle(f, command, false))
+        return; /* it stands by */
     if (!p) {
         struct tt_zygote *z = tt_staff_zygote(f, command);
         if (!z && f->wants_thread)
@@ -234,7 +266,7 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
         leave(f, seat);
         return;
     }
-    if (!send_job(feed, p)) {
+    if (!send_job(f, feed, p)) {
         leave(f, seat);
         return;
     }
@@ -413,6 +445,7 @@ static void refused(struct tt_feeder *f, struct tt_process *p, const char *data,
     struct tt_seat *seat = p->seat;
     char why[TT_DETAIL_SIZE];
     tt_staff_turn(f, p, TT_PROCESS_IDLE);
+    p->keeps = false;
     if (!seat)
         return;
     snprintf(why, sizeof why,

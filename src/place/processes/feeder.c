@@ -186,6 +186,7 @@ static void *feeder_main(void *arg)
         sockets |= sleep_until(f, TT_FEEDER, f->asleep_until) == BY_SOCKET;
     }
     tt_staff_end(f);
+    tutti_bytes_clear(&f->kept);
     return NULL;
 }
 
@@ -329,7 +330,9 @@ size_t tt_feeder_list(struct tt_feeder *f, const tutti_run *run, long *pids,
     size_t count = 0;
     pthread_mutex_lock(&f->drive);
     for (struct tt_process *p = f->processes; p; p = p->next) {
-        if (!p->seat || p->seat->feed->run != run || p->pid <= 0)
+        bool stands_by = p->state == TT_PROCESS_IDLE;
+        bool works = p->seat && p->seat->feed->run == run;
+        if (!(stands_by || works) || p->pid <= 0)
             continue;
         if (count < room)
             pids[count] = p->pid;

@@ -79,6 +79,7 @@ struct tt_process {
     pid_t pid;       /* 0: unknown */
     uint64_t since;  /* when the state began */
     uint64_t loop;   /* whose job it got last */
+    bool keeps;      /* and is not told to forget */
     unsigned ranges; /* it has run */
     struct tt_seat *seat;
     bool prepared; /* for that seat: it can be given ranges */
@@ -116,6 +117,7 @@ struct tt_feed {
     uint64_t longest;      /* ns of the longest of the recent ranges */
     uint64_t grace;        /* when unwanted ranges are cut off; 0: none are */
     unsigned crashes;      /* workers that died without a range */
+    bool keeps;            /* its job is kept by workers */
     bool deal;             /* a range each before anybody gets a second */
     bool broken;           /* it cannot travel: nothing is claimed any more */
     tutti_status status;   /* why work may be left over */
@@ -143,6 +145,9 @@ struct tt_feeder {
     struct tt_zygote *zygotes;
     struct tt_process *processes;
     struct tt_feed *feeds;
+    tutti_bytes kept;        /* the job's payload that workers keep, */
+    uint64_t kept_loop;      /* under this number */
+    unsigned open;           /* feeds of open loops: their workers stay */
     tutti_run *unsettled;    /* runs to be settled; counted in by this */
     uint64_t numbers, loops; /* given out so far */
     uint64_t now;            /* when this round began */
@@ -199,9 +204,10 @@ void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
  * f->wants_thread. */
 struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
                                   const char *const *command);
-/* An idle process of a command, or NULL. */
+/* An idle process of a command, one that never had a job if `fresh`; or NULL.
+ */
 struct tt_process *tt_staff_idle(struct tt_feeder *f,
-                                 const char *const *command);
+                                 const char *const *command, bool fresh);
 bool tt_staff_same(const struct tt_zygote *z, const char *const *command);
 /* Buries the dead, lets idle ones go, sets z->wanted to 0. */
 void tt_staff_tend(struct tt_feeder *f);

@@ -32,13 +32,31 @@ static double workers_of(struct tt_feed *feed)
     return atomic_load_explicit(&feed->run->joined, memory_order_relaxed);
 }
 
+/* What earlier runs of the function took says how many to begin with, within
+ * the share that a pool would give; these tasks may differ. */
+static double first_tasks(const struct tt_feed *feed)
+{
+    tutti_run *run = feed->run;
+    double share = (double)tt_run_left(run) / (4 * run->width);
+    return run->expected > 0 ? fmin(share, FLOOR_NS / run->expected) : 1;
+}
+
+/* Ranges that have one task: it may have to be killed, its worker replaced. */
+static bool one_by_one(const struct tt_feed *feed)
+{
+    return feed->run->options.task_timeout > 0 || feed->message->ranges_most;
+}
+
 static size_t tasks_of(struct tt_feed *feed)
 {
     double tasks = GROWTH * (double)feed->range;
     double each = feed->grain.per_task;
-    if (each == 0 || feed->run->options.task_timeout > 0 ||
-        feed->message->ranges_most || !tt_range_dealt(feed))
+    if (one_by_one(feed))
         return 1;
+    if (each == 0 || !tt_range_dealt(feed))
+        tasks = first_tasks(feed);
+    if (each == 0)
+        return tasks > 1 ? (size_t)tasks : 1;
     if (tasks * each > TARGET_NS)
         tasks = TARGET_NS / each;
     if (tasks * feed->bytes > TARGET_BYTES)
@@ -64,8 +82,7 @@ static size_t depth_of(struct tt_feed *feed)
     double left = (double)tt_run_left(feed->run) * each;
     bool plenty = left > 2 * TARGET_NS * workers_of(feed);
     bool even = (double)feed->longest < 4 * TARGET_NS;
-    bool alone = feed->run->options.task_timeout > 0 ||
-                 feed->message->ranges_most || !tt_range_dealt(feed);
+    bool alone = one_by_one(feed) || !tt_range_dealt(feed);
     return plenty && even && !alone ? 2 : 1;
 }
 

@@ -95,11 +95,11 @@ struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
 }
 
 struct tt_process *tt_staff_idle(struct tt_feeder *f,
-                                 const char *const *command)
+                                 const char *const *command, bool fresh)
 {
     for (struct tt_process *p = f->processes; p; p = p->next) {
         if (p->state != TT_PROCESS_IDLE || p->zygote->gone ||
-            !tt_staff_same(p->zygote, command))
+            (fresh && p->loop) || !tt_staff_same(p->zygote, command))
             continue;
         tt_staff_receive(f, p); /* it may have died since */
         if (p->state == TT_PROCESS_IDLE)
@@ -282,7 +282,8 @@ static void tend_process(struct tt_feeder *f, struct tt_process *p)
         break;
     case TT_PROCESS_IDLE:
     case TT_PROCESS_PREPARES:
-        if (!p->seat && passed(f, p->since, atomic_load(&tt_pool_idle_ns)))
+        if (!p->seat && !f->open &&
+            passed(f, p->since, atomic_load(&tt_pool_idle_ns)))
             tt_staff_dismiss(f, p);
         break;
     case TT_PROCESS_LOST:
