@@ -1,5 +1,6 @@
 /* What travelling costs the caller, as measured in the last runs of the same
- * function: what sharing is worth depends on it. A collision forgets. */
+ * function: what sharing is worth depends on it. A collision forgets. What was
+ * not measured, or with data of another size, is guessed. */
 #include "face.h"
 
 #include <time.h>
@@ -26,14 +27,26 @@ double tt_py_cost_clock(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* Whether what was measured says something about data of this weight. */
+static bool alike(double measured, double now, double slack)
+{
+    return now < 2 * measured + slack && measured < 2 * now + slack;
+}
+
 void tt_py_cost_get(struct tt_py_map *map)
 {
     const struct tt_py_cost *known = slot_of(map);
+    tutti_message *message = &map->message;
     bool same = known->key == map->loop.key;
-    map->message.job_cost = !map->state->wire ? JOB_FIRST
-                            : same            ? known->job
-                                              : JOB;
-    map->message.task_cost = same ? known->task : TASK;
+    double job = map->job_weight = tt_py_weigh(map->f);
+    double task = map->task_weight = tt_py_weigh_items(map->columns);
+    message->job_cost = same && alike(known->job_weight, job, JOB / 4)
+                            ? known->job
+                        : !map->state->wire ? JOB_FIRST + job
+                                            : JOB + job;
+    message->task_cost = same && alike(known->task_weight, task, 10 * TASK)
+                             ? known->task
+                             : TASK + task;
 }
 
 void tt_py_cost_put(struct tt_py_map *map)
@@ -51,7 +64,10 @@ void tt_py_cost_put(struct tt_py_map *map)
     if (!same)
         *known = (struct tt_py_cost){.key = map->loop.key, .task = TASK};
     known->job = spent->job;
-    if (spent->encoded && spent->decoded)
+    known->job_weight = map->job_weight;
+    if (spent->encoded && spent->decoded) {
         known->task = spent->encode / (double)spent->encoded +
                       spent->decode / (double)spent->decoded;
+        known->task_weight = map->task_weight;
+    }
 }

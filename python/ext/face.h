@@ -16,6 +16,7 @@
 struct tt_py_cost {
     const void *key;
     double job, task;
+    double job_weight, task_weight; /* guessed of what was measured */
 };
 
 #define TT_PY_COSTS 64
@@ -106,7 +107,8 @@ struct tt_py_map {
     PyObject *job;       /* bytes that prepare a worker; NULL: not made */
     PyObject *memo;      /* tutti._wire.Memo, once items have large buffers */
     struct tt_py_spent spent;
-    PyObject *bar; /* callable of progress, or NULL */
+    double job_weight, task_weight; /* see weigh.c */
+    PyObject *bar;                  /* callable of progress, or NULL */
     struct tt_py_seed seed;
     struct tt_py_queue *queue; /* in whose workers it runs, or NULL */
     struct tt_py_map *beside;  /* the next one there */
@@ -243,6 +245,12 @@ void tt_py_raise_note(struct tt_py_map *map, Py_ssize_t index,
  * lower one is known. */
 void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index);
 
+/* weigh.c: seconds of the caller's, guessed; no exception is left. */
+double tt_py_weigh(PyObject *object);
+double tt_py_weigh_items(PyObject *columns); /* of one task */
+/* What the worker spent on them. */
+double tt_py_weigh_blocks(const tutti_parcel *parcel);
+
 /* cost.c */
 double tt_py_cost_clock(void);
 /* What `map` is expected to cost; what it did cost. */
@@ -287,6 +295,7 @@ PyObject *tt_py_seed_numpy(PyObject *module, PyObject *unused);
 PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_pack(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_unpack(PyObject *module, PyObject *buffer);
+PyObject *tt_py_weighed(PyObject *module, PyObject *object);
 PyObject *tt_py_share(PyObject *module, PyObject *buffer);
 PyObject *tt_py_address(PyObject *module, PyObject *buffer);
 PyObject *tt_py_explain(PyObject *module, PyObject *unused);

@@ -182,7 +182,9 @@ static void do_encode_job(void *arg)
         if (!r->map->hurried)
             call_quietly(r->map, "hurry");
         r->map->hurried = true;
+        double from = tt_py_cost_clock();
         r->status = tt_py_put(r->map->job, r->out);
+        r->map->spent.job += tt_py_cost_clock() - from;
         if (!r->status)
             return;
         take_raised(r, &r->map->refusal, TT_PY_NO_TASK);
@@ -263,7 +265,8 @@ static void do_decode_range(void *arg)
     Py_XDECREF(loaded);
     Py_XDECREF(args);
     r->status = TUTTI_OK;
-    r->map->spent.decode += tt_py_cost_clock() - from;
+    r->map->spent.decode +=
+        tt_py_cost_clock() - from + tt_py_weigh_blocks(r->parcel);
     r->map->spent.decoded += r->end - r->begin;
 }
 

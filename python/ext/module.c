@@ -145,6 +145,7 @@ static PyMethodDef methods[] = {
     {"range", FAST(tt_py_range), METH_FASTCALL, NULL},
     {"pack", FAST(tt_py_pack), METH_FASTCALL, NULL},
     {"unpack", tt_py_unpack, METH_O, NULL},
+    {"weigh", tt_py_weighed, METH_O, NULL},
     {"share", tt_py_share, METH_O, NULL},
     {"address", tt_py_address, METH_O, NULL},
     {"loading", tt_py_loading, METH_O, NULL},
