@@ -139,7 +139,10 @@ class _Stream:
         self.call = call
         self.there = self.unordered if mixed else self.ordered
         self.place, count = _place(call, on)
-        self.most = count or workers and _count("workers", workers, 1)
+        self.most = count
+        if workers is not None:
+            workers = _count("workers", workers, 1)
+            self.most = min(count or NEVER, workers)
         self.options = {"retries": _count("retries", retries, 0)}
         if task_timeout is not None:
             self.limit(task_timeout)

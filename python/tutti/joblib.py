@@ -123,7 +123,7 @@ class _Run:
         self.executor = None  # of workers, from the moment they get the jobs
         self.batches = {}  # by the function's id
         self.jobs = set()  # that the workers have
-        self.failed = None  # the first job that did
+        self.error = None  # of the first job that failed, or of the input
         self.over = threading.Event()
         self.size = 1  # of the next batch
         self.task = 0.0  # seconds of a task in the last one
@@ -234,13 +234,13 @@ class _Job:
         run = self.run
         if run.claim(self):
             return self.here()
-        if not run.executor.wait(lambda: self.done or run.failed, timeout):
+        if not run.executor.wait(lambda: self.done or run.error, timeout):
             raise BatchTimeoutError(
                 "no result of a batch of %d tasks in %g s"
                 % (len(self.batch), timeout)
             )
-        if run.failed:
-            raise run.failed.value
+        if run.error is not None:
+            raise run.error
         return self.value
 
     def here(self):
@@ -267,11 +267,15 @@ class _Job:
             seconds, value = value
             self.run.measured(seconds, len(self.batch))
         self.ok, self.value = ok, value
-        if not ok and self.run.failed is None:
-            self.run.failed = self
+        run = self.run
+        if not ok and run.error is None:
+            run.error = value
         self.done = True
-        if ok or self.run.backend.supports_retrieve_callback:
-            self.callback(self)
+        if ok or run.backend.supports_retrieve_callback:
+            try:
+                self.callback(self)  # draws from the input
+            except Exception as error:
+                run.error = run.error or error
 
 
 class BatchTimeoutError(TaskTimeoutError, MultiprocessingTimeoutError):

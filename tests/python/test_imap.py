@@ -229,7 +229,7 @@ def test_task_timeout():
     ((abs, [], {"workers": 1.5}), TypeError, "workers"),
     ((abs, [], {"retries": -1}), ValueError, "retries"),
     ((abs, [], {"task_timeout": 0}), ValueError, "task_timeout"),
-    ((abs, [], {"task_timeout": 1, "on": "serial"}), ValueError, "serial"),
+    ((abs, [], {"task_timeout": 1, "on": "serial"}), ValueError, "be stopped"),
     ((abs, [], {"errors": "no"}), ValueError, "errors"),
     ((abs, [], {"seed": "a"}), TypeError, "seed"),
 ])
