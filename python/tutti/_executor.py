@@ -106,16 +106,16 @@ class Executor(futures.Executor):
             task.crew = crew = self._start()
         if ledger.broken is not None:
             raise _fault.InitializerError(*ledger.broken.args)
-        ledger.tasks.add(task)
+        ledger.tasks[task] = None
         try:
             crew.submit(task, fn, args, kwargs)
         except BaseException:
-            ledger.forget(task)
+            ledger.tasks.pop(task, None)
             raise
 
     def tasks(self):
-        """Those without an outcome."""
-        return self._ledger.tasks
+        """Those without an outcome, the oldest first."""
+        return list(self._ledger.tasks)
 
     def wait(self, done, timeout=None):
         """Helps the workers' place until done(), or for `timeout` seconds."""
@@ -156,7 +156,8 @@ class Executor(futures.Executor):
             return
         _leaving.add(crew)
         if cancel_futures:
-            for future in list(self._ledger.tasks):
+            # A worker has, or is about to have, the first ones.
+            for future in self.tasks()[self._max_workers :]:
                 future.cancel()
         crew.close()
         if wait and crew.join():

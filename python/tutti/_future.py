@@ -49,7 +49,7 @@ class Future(futures.Future):
 
     def deliver(self, ok, value):
         """The crew's: this is the outcome of the task."""
-        self.ledger.forget(self)
+        self.ledger.tasks.pop(self, None)
         if not ok and isinstance(value, _fault.InitializerError):
             self.ledger.broken = value
         with _guard:
@@ -84,7 +84,7 @@ class Future(futures.Future):
                 return self._state in CANCELLED
             if not self.crew.cancel(self):
                 return False
-            self.ledger.forget(self)
+            self.ledger.tasks.pop(self, None)
             self._state = _base.CANCELLED_AND_NOTIFIED
             for waiter in self._waiters:
                 waiter.add_cancelled(self)
@@ -127,6 +127,5 @@ class Ledger:
     """What futures tell their executor, which they must not keep alive."""
 
     def __init__(self):
-        self.tasks = set()  # without an outcome
-        self.forget = self.tasks.discard
+        self.tasks = {}  # without an outcome: keys, the oldest first
         self.broken = None  # the exception of its initializer

@@ -214,7 +214,7 @@ class _Run:
         for job in list(self.jobs):
             if job.crew.cancel(job):
                 job.leave()
-        if self.jobs and self.executor.tasks() <= self.jobs:
+        if self.jobs and self.jobs.issuperset(self.executor.tasks()):
             _executor.drop(self.executor)
             self.executor.terminate_workers()
 
@@ -258,7 +258,7 @@ class _Job:
     def leave(self):
         self.run.jobs.discard(self)
         if self.ledger is not None:
-            self.ledger.forget(self)
+            self.ledger.tasks.pop(self, None)
 
     def deliver(self, ok, value):
         """The crew's: this is the outcome."""
