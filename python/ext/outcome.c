@@ -47,8 +47,11 @@ static PyObject *load(struct tt_py_queue *q, const tutti_parcel *piece,
                       PyObject **interrupt)
 {
     PyObject *value = tt_py_bundle_load(q->state, piece);
-    if (!value && interrupted(interrupt))
-        value = tt_py_bundle_load(q->state, piece);
+    if (value || !interrupted(interrupt))
+        return value;
+    value = tt_py_bundle_load(q->state, piece);
+    if (!value && !PyErr_ExceptionMatches(PyExc_Exception))
+        Py_CLEAR(*interrupt); /* it was the value's own, both times */
     return value;
 }
 

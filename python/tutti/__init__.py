@@ -23,6 +23,7 @@ _late = {
     "Pool": "_pool",
     "TaskTimeoutError": "_fault",
     "UnpicklableError": "_fault",
+    "UnreadableError": "_fault",
     "WorkerLostError": "_fault",
     "imap": "_lazy",
     "imap_unordered": "_lazy",

@@ -21,7 +21,8 @@ def refused(part, f, error):
 
 def unreadable(index, error):
     """The outcome of a task whose own cannot be read."""
-    return refuse("the result of task %d cannot be read back" % index, error)
+    what = "the result of task %d cannot be read back" % index
+    return refuse(what, error, _fault.UnreadableError)
 
 
 def _dumper(setup):

@@ -54,6 +54,8 @@ class Executor(futures.Executor):
             if max_tasks_per_child <= 0:
                 raise ValueError("max_tasks_per_child must be >= 1")
         self._max_workers = max_workers
+        if initializer is not None:
+            initializer = _Begin(initializer)
         self._setup = dump_setup((initializer, initargs, share))
         self._options = {
             "tasks_per_worker": max_tasks_per_child or 0,
@@ -174,6 +176,24 @@ class Executor(futures.Executor):
     def __del__(self):
         if not self.__dict__.get("_closed", True):
             self.shutdown(wait=False)
+
+
+class _Begin:
+    """An initializer whose exceptions are logged too, if anybody listens."""
+
+    def __init__(self, f):
+        self.f = f
+
+    def __call__(self, *args):
+        try:
+            self.f(*args)
+        except BaseException:
+            import logging
+
+            logger = logging.getLogger("concurrent.futures")
+            if logger.hasHandlers():
+                logger.critical("Exception in initializer:", exc_info=True)
+            raise
 
 
 class _Chunk:

@@ -100,6 +100,16 @@ def _unpicklable():
     return UnpicklableError
 
 
+def _unreadable():
+    from concurrent.futures.process import BrokenProcessPool
+
+    class UnreadableError(__getattr__("UnpicklableError"), BrokenProcessPool):
+        """Arguments or a result have come, and cannot be read; executors of
+        the standard library break then."""
+
+    return UnreadableError
+
+
 def _initializer():
     from concurrent.futures.process import BrokenProcessPool
 
@@ -113,6 +123,7 @@ def _initializer():
 _made_late = {
     "InitializerError": _initializer,
     "UnpicklableError": _unpicklable,
+    "UnreadableError": _unreadable,
     "WorkerLostError": _lost,
 }
 

@@ -91,9 +91,9 @@ def load(data, buffers=()):
     return pickle.loads(data, buffers=buffers)
 
 
-def refuse(what, error):
+def refuse(what, error, kind=UnpicklableError):
     """What says that something cannot travel, and why."""
-    refusal = UnpicklableError(
+    refusal = kind(
         "%s: %s: %s" % (what, type(error).__name__, error)
     )
     refusal.__cause__ = error

@@ -3,7 +3,7 @@
 import _pickle as pickle
 import sys
 
-from . import _tutti
+from . import _fault, _tutti
 from ._fault import cut
 from ._stale import refresh
 from ._state import State
@@ -110,9 +110,12 @@ class Worker:
 
     def unreadable(self, index, error, unused):
         what = "the arguments of task %d cannot be read" % index
-        return Caught(refuse(what, error), text_of(error))
+        refusal = refuse(what, error, _fault.UnreadableError)
+        return Caught(refusal, text_of(error))
 
     def unsendable(self, index, error, result):
+        if isinstance(error, SystemExit):  # as if the task had
+            return sendable(index, error)
         what = "the result %s of task %d cannot be sent back"
         refusal = refuse(what % (cut(result), index), error)
         return Caught(refusal, text_of(error))

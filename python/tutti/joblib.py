@@ -208,9 +208,20 @@ class _Run:
             batch = self.batches[id(f)] = Batch(f, level)
         return batch
 
+    def go_on(self, job):
+        """Has joblib draw from the input, unless it is too late."""
+        with self.backend.parallel._lock:
+            if not self.over.is_set():
+                job.callback(job)
+
     def abort(self):
         """Nobody wants the results of this call any more."""
-        self.over.set()
+        parallel = self.backend.parallel
+        with parallel._lock:
+            self.over.set()
+            # Else the next call of the same Parallel would run them.
+            while not parallel._ready_batches.empty():
+                parallel._ready_batches.get()
         for job in list(self.jobs):
             if job.crew.cancel(job):
                 job.leave()
@@ -273,7 +284,7 @@ class _Job:
         self.done = True
         if ok or run.backend.supports_retrieve_callback:
             try:
-                self.callback(self)  # draws from the input
+                run.go_on(self)
             except Exception as error:
                 run.error = run.error or error
 

@@ -44,7 +44,7 @@ def test_results_in_order():
 
 def test_by_name():
     with configure("threading"):
-        got = Parallel(n_jobs=2, backend="tutti")(
+        got = Parallel(n_jobs=2, backend="tutti", timeout=60)(
             delayed(slow)(k) for k in range(40))
     assert [k for k, _ in got] == list(range(40))
     assert len({pid for _, pid in got}) > 1
@@ -93,13 +93,11 @@ def test_long_tasks_go_to_workers():
 
 def test_the_first_task_is_long():
     def f(k):
-        time.sleep(0.5 if k < 2 else 0)
+        time.sleep(2)
         return os.getpid()
 
-    begin = time.monotonic()
     pids = Parallel(n_jobs=2)(delayed(f)(k) for k in range(2))
     assert pids[0] == os.getpid() != pids[1]
-    assert time.monotonic() - begin < 60
 
 
 def test_tiny_tasks_stay():
@@ -225,10 +223,10 @@ def test_limits_of_threads():
         for found, _ in Parallel(timeout=60)(
                 delayed(threads)("OMP_NUM_THREADS") for _ in range(4)):
             assert found <= {1}
-    with configure("tutti", n_jobs=2, inner_max_num_threads=3):
+    with configure("tutti", n_jobs=2, inner_max_num_threads=2):
         for found, said in Parallel(timeout=60)(
                 delayed(threads)("OMP_NUM_THREADS") for _ in range(4)):
-            assert found <= {3} and said == "3"
+            assert found <= {2} and said == "2"
 
 
 @generators

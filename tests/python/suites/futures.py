@@ -1,5 +1,5 @@
 """concurrent.futures' tests of ProcessPoolExecutor, with tutti.Executor in its
-place."""
+place, and of Future, with tutti.Future."""
 
 import multiprocessing
 
@@ -19,6 +19,19 @@ def run_with_tutti(*args, **options):
 
 
 original.assert_python_ok = run_with_tutti
+
+
+# FutureTests, too, are about ours.
+original.Future = tutti.Future
+original.PENDING_FUTURE = original.create_future(state=original.PENDING)
+original.RUNNING_FUTURE = original.create_future(state=original.RUNNING)
+original.CANCELLED_FUTURE = original.create_future(state=original.CANCELLED)
+original.CANCELLED_AND_NOTIFIED_FUTURE = original.create_future(
+    state=original.CANCELLED_AND_NOTIFIED)
+original.EXCEPTION_FUTURE = original.create_future(
+    state=original.FINISHED, exception=OSError())
+original.SUCCESSFUL_FUTURE = original.create_future(
+    state=original.FINISHED, result=42)
 
 
 class Mixin(original.ExecutorMixin):
