@@ -23,7 +23,8 @@ import time
 
 import trouble
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
+LOOPS = HERE.parents[1] / "build/tests/chaos/loops"  # the victim in C
 LIMIT = 10  # seconds from the last cause to the end
 TIMEOUT = 0.15  # of a task, where one is set
 LIFE = 60  # runs of one victim, on average
@@ -109,11 +110,13 @@ class Plan:
             self.trouble = None
         else:
             self.trouble = rng.choice(trouble.TROUBLES)
+        if self.face == "c":
+            self.be_plain()
         self.options = self.choose_options(rng)
         if self.trouble and self.trouble[2] == "hang" and (
                 "task_timeout" not in self.options):
             self.trouble = ("task", None, "crash")
-        if self.cause == "interrupt" and self.face == "threads":
+        if self.cause == "interrupt" and self.face in ("threads", "c"):
             self.cause = "kill"  # no thread but the first is interrupted
         if self.face == "nested" and self.trouble and (
                 self.trouble[0] == "argument"):
@@ -130,6 +133,20 @@ class Plan:
         self.kills = self.cause in ("kill", "kill all", "zygote")
         self.hold = rng.choice([0.005, 0.05])
         self.pick = rng.random()
+
+    def be_plain(self):
+        """Leaves what C has, too."""
+        where, _, act = self.trouble or (None, None, None)
+        if where and (where != "task" or act in ("leave", "fork")):
+            self.trouble = ("task", None, "crash")
+
+    def line(self):
+        """The request as loops.c reads it."""
+        r, options = self.request, self.options
+        return "run %d %d %s %.9f %d %d %d %g" % (
+            r["n"], r["at"], self.trouble[2] if self.trouble else "none",
+            r["seconds"], r["spin"], options["workers"],
+            options.get("retries", 0), options.get("task_timeout", 0))
 
     def choose_options(self, rng):
         """Of tutti.map and of what stands on it; others take none."""
@@ -148,7 +165,7 @@ class Plan:
             options["retries"] = rng.choice([1, 2])
         if rng.random() < 0.3 or hangs:
             options["task_timeout"] = TIMEOUT
-        if rng.random() < 0.2:
+        if rng.random() < 0.2 and self.face != "c":
             options["errors"] = "return"
         return options
 
@@ -180,18 +197,17 @@ class Failure(Exception):
 # A victim --------------------------------------------------------------------
 
 class Victim:
-    def __init__(self):
+    def __init__(self, command):
         self.noise = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "victim.py")], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self.noise, text=True, bufsize=1,
-            start_new_session=True)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self.noise, text=True, bufsize=1, start_new_session=True)
         self.pid = self.process.pid
         self.hello = self.answer(60)
         self.held = []
 
-    def ask(self, request):
-        self.process.stdin.write(json.dumps(request) + "\n")
+    def ask(self, text):
+        self.process.stdin.write(text + "\n")
         self.process.stdin.flush()
 
     def ready(self, seconds):
@@ -271,12 +287,20 @@ class Part:
             "seed %s, run %d (%s): %s" % (self.seed, self.tally["runs"], plan,
                                           text))
 
+    def choose(self):
+        """The command of the next victim: a sixth of them are in C."""
+        c = LOOPS.exists() and (self.rng.random() < 1 / 6
+                                or self.wanted == ["c"])
+        if c and "c" in (self.wanted or ["c"]):
+            return [str(LOOPS)]
+        return [sys.executable, str(HERE / "victim.py")]
+
     def start(self):
-        self.victim = Victim()
+        self.victim = Victim(self.choose())
         self.faces = [f for f in self.victim.hello["faces"]
                       if not self.wanted or f in self.wanted]
         if not self.faces:
-            sys.exit("no such face; there are: "
+            sys.exit("no such face; there are: c, "
                      + ", ".join(self.victim.hello["faces"]))
         self.tally["lives"] += 1
         self.held = []
@@ -332,7 +356,8 @@ class Part:
 
     def run(self, plan):
         victim = self.victim
-        victim.ask(plan.request)
+        victim.ask(plan.line() if plan.face == "c"
+                   else json.dumps(plan.request))
         early = plan.cause and victim.ready(plan.delay)
         if plan.cause == "parent":
             return self.bury(plan, "kill")
@@ -371,7 +396,7 @@ class Part:
                 self.tally["interrupts"].append((late, str(plan)))
 
     def check(self, plan):
-        self.victim.ask({"do": "check"})
+        self.victim.ask('{"do": "check"}')
         reply = self.victim.answer(LIMIT)
         if reply["attempts"] > plan.kills:
             raise Failure("it does not heal: %s" % reply["errors"])
