@@ -6,7 +6,7 @@
 #include <time.h>
 
 /* What has been computed for so many ns leaves at once. */
-#define BATCH_NS 1000000
+#define BATCH_NS 100000
 
 /* What a worker keeps while it serves one queue. */
 struct sitting {

@@ -68,6 +68,19 @@ def test_workers_killed_at_random():
     assert gone(pids)
 
 
+def test_idle_workers_killed_again_and_again(crew):
+    for _ in range(8):
+        assert crew.wait(lambda: len(crew.pids()) == 2, 30)
+        old = crew.pids()
+        for pid in old:
+            kill(pid)
+        assert crew.wait(
+            lambda: len(crew.pids()) == 2 and not set(old) & set(crew.pids()),
+            30,
+        )
+        assert crew.call(abs, (-3,)) == 3
+
+
 def test_only_what_ran_is_lost(crew):
     """Tasks beside one that ends its worker again and again."""
     tasks = [

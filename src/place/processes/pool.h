@@ -116,7 +116,7 @@ struct tt_feed {
     double bytes;          /* of a task, the larger way */
     uint64_t longest;      /* ns of the longest of the recent ranges */
     uint64_t grace;        /* when unwanted ranges are cut off; 0: none are */
-    unsigned crashes;      /* workers that died without a range */
+    unsigned crashes;      /* workers that died without a range, in a row */
     bool keeps;            /* its job is kept by workers */
     bool deal;             /* a range each before anybody gets a second */
     bool broken;           /* it cannot travel: nothing is claimed any more */

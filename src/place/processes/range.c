@@ -297,6 +297,7 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
     tt_run_ran(run, seat->lane, &range, tasks, from, to);
     tt_grain_learn(&feed->grain, tasks, to - from + 1);
     learn_bytes(feed, tt_parcel_bytes(parcel), range.end - range.begin);
+    feed->crashes = 0;
     feed->longest -= feed->longest / 8; /* a stall is forgotten */
     if (to - from > feed->longest)
         feed->longest = to - from;
