@@ -5,7 +5,7 @@ import os
 import threading
 import weakref
 
-from . import _fault, _job, _tutti
+from . import _job, _tutti
 from ._fault import cut
 from ._wire import refuse
 
@@ -127,7 +127,6 @@ class Crew:
             setup, _job.dump_queue(setup), _dumper(setup), workers,
             tasks_per_worker, task_timeout or 0.0, retries,
         )
-        _fault.WorkerLostError  # its bases cannot be imported at exit
         self._queue = queue
         self._limits = retries, task_timeout
         self._end = _open[queue] = _End(queue)

@@ -82,7 +82,10 @@ for _class in (Error, TaskTimeoutError):
 
 
 def _lost():
-    from concurrent.futures.process import BrokenProcessPool
+    try:
+        from concurrent.futures.process import BrokenProcessPool
+    except RuntimeError:  # at exit it cannot be imported any more
+        BrokenProcessPool = RuntimeError
 
     class WorkerLostError(Error, BrokenProcessPool):
         """A worker died in a task."""
