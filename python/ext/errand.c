@@ -131,10 +131,9 @@ static int pack(struct tt_py_queue *q, struct tt_py_errand *errand, PyObject *f,
 static int add(struct tt_py_queue *q, struct tt_py_errand *errand, bool helped)
 {
     PyObject *id = NULL, *number = NULL;
-    size_t index;
     tutti_status status = TUTTI_EMEM;
     if (!tt_py_queue_takes(q) ||
-        tt_py_backlog_add(&q->backlog, errand, &index)) {
+        tt_py_backlog_add(&q->backlog, errand, &errand->number)) {
         tt_py_errand_drop(errand);
         return PyErr_Occurred() ? -1 : (PyErr_NoMemory(), -1);
     }
@@ -143,7 +142,7 @@ static int add(struct tt_py_queue *q, struct tt_py_errand *errand, bool helped)
     if (status)
         tt_py_raise_status(q->state, status);
     if (errand->owner && (id = PyLong_FromVoidPtr(errand->owner)) &&
-        (number = PyLong_FromSize_t(index)))
+        (number = PyLong_FromSize_t(errand->number)))
         PyDict_SetItem(q->numbers, id, number);
     Py_XDECREF(id);
     Py_XDECREF(number);

@@ -49,7 +49,7 @@ static PyObject *queue_submit(struct tt_py_queue *q, PyObject *const *args,
                                   .owner = Py_NewRef(args[0])};
     if (tt_py_errand_send(q, &errand, args + 1, n - 1) < 0)
         return NULL;
-    Py_RETURN_NONE;
+    return PyLong_FromSize_t(errand.number);
 }
 
 /* Waiting. */

@@ -83,6 +83,7 @@ struct tt_py_errand {
     struct tt_py_function *f; /* or NULL */
     struct tt_py_bundle args; /* its record's */
     PyObject *refusal;        /* the exception that is its outcome, or NULL */
+    size_t number;            /* by which what is lost is named */
 };
 
 #define TT_PY_CHUNK 256

@@ -105,7 +105,8 @@ class Crew:
         exception if not ok; also when f or its arguments cannot be pickled. (A
         KeyboardInterrupt that cuts deliver short has it called once more.)
         RuntimeError after close(), and in a forked child. A task stands for
-        one call at a time. Functions are pickled once, arguments now.
+        one call at a time. Functions are pickled once, arguments now. Returns
+        the number by which errors name the task.
     call(f, args=(), kwargs=None)
         The same for a caller who waits: returns the result or raises.
     cancel(task)

@@ -209,7 +209,7 @@ class Pool:
 
     def _submit(self, task, f, args, kwds=None):
         try:
-            self._crew.submit(task, f, args, kwds)
+            return self._crew.submit(task, f, args, kwds)
         except RuntimeError:
             if self._state != TERMINATE:
                 raise

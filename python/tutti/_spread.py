@@ -2,6 +2,7 @@
 follows from the time that tasks take."""
 
 import _thread
+import re
 import threading
 import types
 from collections import deque
@@ -30,7 +31,9 @@ class MapResult(AsyncResult):
         self._chunk = pool._chunk(f, star, None if size else PATIENCE)
         self._seconds = pool._seconds.get(self._key)  # of a task; None: unknown
         self._results = [_fault.MISSING] * n
-        self._failures = {}
+        self._failures = {}  # by index
+        self._parts = {}  # by the number that errors name
+        self._beside = set()  # failures that are due to another task's
         self._begun = 0  # items that were dealt
         self._back = deque()  # (begin, end) handed back
         self._out = set()  # begins of chunks without an outcome
@@ -84,9 +87,11 @@ class MapResult(AsyncResult):
             begin, end = chunk
             part = _Part(self, begin, end)
             try:
-                self._pool._submit(
+                number = self._pool._submit(
                     part, self._chunk, arguments(begin, self._items[begin:end])
                 )
+                part.number = number
+                self._parts[number] = part
             except BaseException as error:  # terminated; an interrupt
                 self.stop()
                 part.deliver(False, error)
@@ -124,13 +129,7 @@ class MapResult(AsyncResult):
             done = self._keep(begin, *opened(value))
         else:
             done = end
-            if end - begin > 1:
-                text = "one of tasks %d to %d" % (begin, end - 1)
-            else:
-                text = _fault.describe((self._items[begin],))
-            self._failures[begin] = original(
-                _fault.annotate(value, begin, text)
-            )
+            self._lose(begin, end, value)
         self._settle(begin, (done, end) if done < end else None)
 
     def _keep(self, begin, results, failed, seconds):
@@ -141,6 +140,24 @@ class MapResult(AsyncResult):
             self._results[begin + at] = _fault.MISSING
             self._failures[begin + at] = original(error)
         return done
+
+    def _lose(self, begin, end, error):
+        """A chunk has no outcome: its worker died in it, or with it."""
+        if end - begin > 1:
+            text = "one of tasks %d to %d" % (begin, end - 1)
+        else:
+            text = _fault.describe((self._items[begin],))
+        error = original(_fault.annotate(error, begin, text))
+        named = re.search(r"\btask (\d+)", str(error))
+        part = named and self._parts.get(int(named[1]))
+        if part:
+            name = "task %d" % part.begin
+            if part.end - part.begin > 1:
+                name = "one of tasks %d to %d" % (part.begin, part.end - 1)
+            error.args = (str(error).replace(named[0], name, 1),)
+            if part.begin != begin:
+                self._beside.add(begin)
+        self._failures[begin] = error
 
     def _settle(self, begin, back):
         """Deals more, or ends. Two threads may come here at once."""
@@ -163,11 +180,13 @@ class MapResult(AsyncResult):
         if self._seconds is not None:
             pool._learn(self._key, self._seconds)
         if failures:
-            error = with_results(failures[min(failures)], self._results)
+            first = min(set(failures) - self._beside or failures)
+            error = with_results(failures[first], self._results)
             self._finish(False, error)
         else:
             self._finish(True, self._results)
-        self._items = self._chunk = self._results = self._failures = None
+        self._items = self._chunk = self._parts = None
+        self._results = self._failures = None
         pool._fed(self)
 
 
@@ -194,12 +213,15 @@ def with_results(error, results):
 class _Part:
     """A chunk of a MapResult, as the crew sees it."""
 
-    __slots__ = ("whole", "begin", "end")
+    __slots__ = ("whole", "begin", "end", "number")
 
     def __init__(self, whole, begin, end):
         self.whole = whole
         self.begin = begin
         self.end = end
+        self.number = None
 
     def deliver(self, ok, value):
+        if ok and self.whole._parts:
+            self.whole._parts.pop(self.number, None)
         self.whole.take(self.begin, self.end, ok, value)

@@ -487,8 +487,13 @@ def test_a_worker_that_dies_costs_its_task_only(pool):
 
 def test_a_map_whose_worker_dies(pool):
     for size in None, 1:
-        with pytest.raises(tutti.WorkerLostError):
+        with pytest.raises(tutti.WorkerLostError) as caught:
             pool.map(lambda x: die() if x == 5 else x, range(10), size)
+    error = caught.value
+    assert error.tutti.index == 5 and "it ran task 5" in str(error)
+    for i, result in enumerate(error.tutti.results):
+        assert result in (i, tutti.MISSING)
+    assert error.tutti.results[5] is tutti.MISSING
 
 
 def test_retries(tmp_path):
