@@ -67,6 +67,16 @@ def test_t05_calls():
     }
 
 
+def test_t06_joblib():
+    pytest.importorskip("joblib")
+    lines = run("t06_joblib.py", "2000").splitlines()
+    assert [re.split("  +", line)[0] for line in lines[:5]] == [
+        "loop", "tutti.map", "joblib, n_jobs=1", "joblib, n_jobs=2",
+        "joblib on tutti"]
+    assert len(lines) == 7
+    assert all("a misplaced parenthesis?" in line for line in lines[5:])
+
+
 def test_t07_matrix_product():
     pytest.importorskip("numpy")
     assert "equal: True" in run("t07_matrix_product.py", "60")

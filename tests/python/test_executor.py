@@ -1,6 +1,7 @@
 """tutti.Executor, tutti.submit and their futures."""
 
 import asyncio
+import doctest
 import gc
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 import tutti
 from conftest import alive
+from tutti import _executor, _future
 
 
 @pytest.fixture
@@ -30,6 +32,12 @@ def until(true, seconds=30):
 
 def fail(x):
     raise KeyError(x)
+
+
+def test_doctests():
+    for module in _executor, _future:
+        result = doctest.testmod(module, extraglobs={"tutti": tutti})
+        assert result.attempted >= 2 and not result.failed
 
 
 def test_results_come_from_workers(executor):

@@ -1,5 +1,6 @@
 """tutti.imap, imap_unordered and starmap."""
 
+import doctest
 import gc
 import itertools
 import os
@@ -11,6 +12,7 @@ import pytest
 
 import tutti
 from conftest import family
+from tutti import _lazy
 
 both = pytest.mark.parametrize("imap", [tutti.imap, tutti.imap_unordered])
 
@@ -26,6 +28,11 @@ def until(true, seconds=30):
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_doctests():
+    result = doctest.testmod(_lazy, extraglobs={"tutti": tutti})
+    assert result.attempted >= 4 and not result.failed
 
 
 def test_order(on):

@@ -1,5 +1,6 @@
 """The backend of joblib."""
 
+import doctest
 import os
 import subprocess
 import sys
@@ -34,6 +35,11 @@ def double(k):
 def slow(k):
     time.sleep(0.01)
     return k, os.getpid()
+
+
+def test_doctests():
+    result = doctest.testmod(tutti.joblib)
+    assert result.attempted >= 2 and not result.failed
 
 
 def test_results_in_order():
