@@ -5,7 +5,7 @@ import os
 import threading
 import weakref
 
-from . import _job, _tutti
+from . import _fault, _job, _tutti
 from ._fault import cut
 from ._wire import refuse
 
