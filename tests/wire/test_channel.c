@@ -81,7 +81,7 @@ static void test_blocks(void **state)
     struct ends e;
     (void)state;
     make(&e);
-    for (uint64_t i = 0; i < 300; i++) {
+    for (uint64_t i = 0; i < 60; i++) {
         put(&e.place, i, i % 5 ? i : 200000, some);
         tt_channel_send(&e.place, false);
         assert_false(tt_channel_full(&e.place));

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/status.h"
 #include "wire/channel.h"
 #include "wire/worker.h"
@@ -193,6 +194,116 @@ static void test_serve(void **state)
     assert_non_null(strstr(tutti_detail(), "ended before"));
 }
 
+/* What a worker says and where it is, from its own thread, others, and what
+ * it forks. */
+static void *say_more(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 200; i++)
+        tutti_worker_say(TUTTI_SAYS_ERR, "more\n", 5);
+    tutti_worker_at(999); /* not its thread */
+    return NULL;
+}
+
+static int talk(void *arg, uint64_t loop, size_t begin, size_t end,
+                unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,
+                size_t *ran)
+{
+    (void)arg, (void)loop, (void)end, (void)worker, (void)parcel;
+    pthread_t thread;
+    int status;
+    static char text[200000];
+    if (pthread_create(&thread, NULL, say_more, NULL))
+        return 1;
+    memset(text, 't', sizeof text);
+    tutti_worker_at(begin);
+    tutti_worker_say(TUTTI_SAYS_OUT, text, sizeof text);
+    pid_t pid = fork();
+    if (pid == 0) {
+        tutti_worker_at(555);
+        tutti_worker_say(TUTTI_SAYS_ERR, "", 0);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    pthread_join(thread, NULL);
+    *ran = 1;
+    return status ||
+           tutti_bytes_append(out, text, 70000 * (begin % 2)) != TUTTI_OK;
+}
+
+static int any_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
+                   tutti_bytes *error)
+{
+    (void)arg, (void)loop, (void)parcel, (void)error;
+    tutti_worker_say(TUTTI_SAYS_OUT, "prepares\n", 9);
+    return 0;
+}
+
+static void any_forget(void *arg, uint64_t loop)
+{
+    (void)arg, (void)loop;
+}
+
+/* The next frame; what was said is added to said[voice]. */
+static struct tt_frame next(struct tt_channel *channel, size_t said[3])
+{
+    uint64_t until = tt_clock() + 60000000000u;
+    while (tt_clock() < until) {
+        struct tt_frame frame;
+        tutti_parcel parcel;
+        bool there;
+        assert_int_equal(tt_channel_next(channel, &there, &frame, &parcel),
+                         TUTTI_OK);
+        assert_false(channel->ended);
+        if (!there)
+            usleep(100);
+        else if (frame.kind != TT_FRAME_SAID)
+            return frame;
+        else
+            said[frame.worker] += parcel.size;
+        assert_true(!there || frame.loop == 8);
+    }
+    fail_msg("no answer");
+    return (struct tt_frame){0};
+}
+
+static void test_say(void **state)
+{
+    struct tt_channel channel;
+    int theirs, status;
+    size_t said[3] = {0};
+    (void)state;
+    make(&channel, &theirs);
+    pid_t pid = fork();
+    if (pid == 0) {
+        tutti_worker calls = {NULL, any_job, any_forget, talk};
+        close(channel.fd);
+        _exit(tutti_worker_serve(theirs, &calls) ? 1 : 0);
+    }
+    close(theirs);
+    struct tt_frame job_of = {.kind = TT_FRAME_JOB, .loop = 8};
+    struct tt_frame range_of = {.kind = TT_FRAME_RANGE, .loop = 8, .end = 3};
+    assert_int_equal(tt_frame_put(&channel.out, job_of, NULL, 0), TUTTI_OK);
+    assert_int_equal(tt_frame_put(&channel.out, range_of, NULL, 0), TUTTI_OK);
+    tt_channel_send(&channel, false);
+    assert_int_equal(next(&channel, said).kind, TT_FRAME_HELLO);
+    assert_int_equal(next(&channel, said).kind, TT_FRAME_PREPARED);
+    assert_int_equal(said[TUTTI_SAYS_OUT], 9);
+    for (size_t i = 0; i < 3; i++) {
+        struct tt_frame done = next(&channel, said);
+        assert_int_equal(done.kind, TT_FRAME_DONE);
+        assert_int_equal(done.begin, i);
+        assert_int_equal(done.end, i + 1);
+        assert_int_equal(done.size, i % 2 ? 70000 : 0);
+        assert_int_equal(said[TUTTI_SAYS_OUT], 9 + (i + 1) * 200000);
+        assert_int_equal(said[TUTTI_SAYS_ERR], (i + 1) * 1000);
+    }
+    assert_int_equal(tt_channel_at(&channel), 2);
+    tt_channel_fini(&channel);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* A zygote in a child process; its control socket. Its workers write their
  * first byte to the channel, then wait. */
 static int start_zygote(pid_t *pid)
@@ -313,6 +424,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_serve),
+        cmocka_unit_test(test_say),
         cmocka_unit_test(test_zygote),
         cmocka_unit_test(test_zygote_nonsense),
         cmocka_unit_test(test_zygote_killed),
