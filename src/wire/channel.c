@@ -18,7 +18,7 @@
 #define PAUSES 100
 #define YIELDS 100
 #define REST_NS 1000000000u  /* an idle worker gives back its memory */
-#define LONG_NS 60000000000u /* a sleep's end */
+#define LONG_NS 10000000000u /* and then looks for more of it */
 #define REST_KEEP (8u << 20)
 
 static tutti_status start(struct tt_channel *channel, int fd,
@@ -141,8 +141,9 @@ bool tt_link_gone(struct tt_channel *channel)
 {
     struct pollfd end = {.fd = channel->fd, .events = POLLRDHUP};
     struct tt_link *link = channel->link;
-    if (!link->gone && poll(&end, 1, 0) > 0)
-        link->gone = true;
+    if (!link->gone)
+        link->gone = (link->worker && atomic_load(&link->map->pair->closed)) ||
+                     poll(&end, 1, 0) > 0;
     return link->gone;
 }
 
@@ -179,8 +180,7 @@ void tt_channel_watch(struct tt_channel *channel, unsigned bell)
 static bool stirs(const struct tt_channel *channel)
 {
     const struct tt_link *link = channel->link;
-    return tt_ring_filled(&link->in) ||
-           atomic_load_explicit(&link->map->pair->closed, memory_order_relaxed);
+    return tt_ring_filled(&link->in) || atomic_load(&link->map->pair->closed);
 }
 
 static bool spin(const struct tt_channel *channel, uint64_t until)
@@ -206,7 +206,7 @@ static void park(struct tt_channel *channel)
     if (!stirs(channel))
         tt_futex_wait_shared(parked, 1, link->rested ? LONG_NS : REST_NS);
     bool slept = atomic_exchange(parked, 0) == 1;
-    if (slept && !stirs(channel) && !link->rested) {
+    if (slept && !stirs(channel)) {
         tt_loans_reap(&link->loans, link->out.ring);
         tt_arena_trim(REST_KEEP);
         link->rested = true;

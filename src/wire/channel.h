@@ -59,6 +59,9 @@ TUTTI_MUST_CHECK tutti_status tt_channel_next(struct tt_channel *channel,
                                               struct tt_frame *frame,
                                               tutti_parcel *parcel);
 
+/* The parcel is not needed any more: what it borrowed is given back. */
+void tt_channel_done(struct tt_channel *channel);
+
 /* Whether the channel ended in the middle of a frame. */
 bool tt_channel_torn(const struct tt_channel *channel);
 

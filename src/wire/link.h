@@ -10,8 +10,9 @@ struct tt_link {
     bool worker;
     int bells[2]; /* a worker's; owned */
     struct tt_ring_end in, out;
-    bool gone;   /* the socket says so */
-    bool broken; /* impossible positions */
+    /* Atomic for the other threads of a worker, which send too. */
+    _Atomic bool gone;   /* the socket says so */
+    _Atomic bool broken; /* impossible positions */
 
     /* Receiving. */
     tutti_bytes buffer; /* read; [taken, buffer.size) not handed out yet */

@@ -143,7 +143,6 @@ tutti_status tt_channel_next(struct tt_channel *channel, bool *there,
     if (!link)
         return TUTTI_OK;
     drop_parcel(link);
-    tt_loans_reap(&link->loans, link->out.ring);
     tutti_status status = look(channel, there, frame, parcel);
     /* The socket is asked when the first look finds nothing; what was written
      * before the end is there once it is known. */
@@ -152,7 +151,15 @@ tutti_status tt_channel_next(struct tt_channel *channel, bool *there,
         channel->ended = !status && !*there;
     }
     link->gave = *there;
+    /* An answer says that its question's blocks are free. */
+    tt_loans_reap(&link->loans, link->out.ring);
     return status;
+}
+
+void tt_channel_done(struct tt_channel *channel)
+{
+    if (channel->link)
+        drop_parcel(channel->link);
 }
 
 bool tt_channel_torn(const struct tt_channel *channel)

@@ -93,15 +93,13 @@ void tt_map_drop(struct tt_map *map)
 
 size_t tt_ring_filled(const struct tt_ring_end *end)
 {
-    uint64_t head =
-        atomic_load_explicit(&end->ring->head, memory_order_acquire);
+    uint64_t head = atomic_load(&end->ring->head);
     return head - end->at <= TT_RING_SIZE ? head - end->at : SIZE_MAX;
 }
 
 size_t tt_ring_room(const struct tt_ring_end *end)
 {
-    uint64_t tail =
-        atomic_load_explicit(&end->ring->tail, memory_order_acquire);
+    uint64_t tail = atomic_load(&end->ring->tail);
     uint64_t used = end->at - tail;
     return used <= TT_RING_SIZE ? TT_RING_SIZE - used : SIZE_MAX;
 }

@@ -186,6 +186,8 @@ static tutti_status answer_frame(struct tt_worker *worker,
         deliver(answer, frame->loop);
     do {
         status = tt_worker_take(worker, frame, parcel, answer, &again);
+        if (!again)
+            tt_channel_done(serving.channel);
         if (!status)
             deliver(answer, worker->loop);
     } while (!status && again);
