@@ -157,6 +157,13 @@ static void release(struct tt_entry *entry)
     entry->deadline = UINT64_MAX;
 }
 
+void tt_ledger_release(struct tt_ledger *ledger, uint64_t worker)
+{
+    for (size_t i = 0; i < ledger->count; i++)
+        if (ledger->entries[i].worker == worker)
+            release(&ledger->entries[i]);
+}
+
 /* Puts a part of a lost entry in its place, to wait. */
 static void insert(struct tt_ledger *ledger, size_t at, struct tt_entry part,
                    size_t begin, size_t end)
@@ -186,9 +193,7 @@ bool tt_ledger_lost(struct tt_ledger *ledger, uint64_t worker, unsigned retries,
             insert(ledger, at, again, guilty->begin, guilty->end);
         insert(ledger, at, old, old.range.begin, guilty->begin);
     }
-    for (size_t i = 0; i < ledger->count; i++)
-        if (ledger->entries[i].worker == worker)
-            release(&ledger->entries[i]);
+    tt_ledger_release(ledger, worker);
     return over;
 }
 

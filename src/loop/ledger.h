@@ -57,6 +57,9 @@ size_t tt_ledger_held(const struct tt_ledger *ledger, uint64_t worker);
 bool tt_ledger_lost(struct tt_ledger *ledger, uint64_t worker, unsigned retries,
                     const struct tt_range *guilty);
 
+/* What `worker` held waits for another: it ran none of it. */
+void tt_ledger_release(struct tt_ledger *ledger, uint64_t worker);
+
 /* Gives up `range`, which tt_ledger_next() gave. False: it was taken meanwhile.
  */
 bool tt_ledger_skip(struct tt_ledger *ledger, struct tutti_run *run,

@@ -33,7 +33,9 @@ static int prepare(void *arg, uint64_t loop, const tutti_parcel *parcel,
     size_t size = parcel->size;
     (void)arg;
     (void)loop;
-    int64_t job = -1;
+    static int64_t job = -1;
+    if (size == 0) /* again */
+        return job == JOB_FINE ? 0 : -1;
     if (size < sizeof job || size - sizeof job >= sizeof once)
         return -1;
     memcpy(&job, data, sizeof job);
@@ -41,7 +43,7 @@ static int prepare(void *arg, uint64_t loop, const tutti_parcel *parcel,
     once[size - sizeof job] = '\0';
     if (job == JOB_CRASH)
         crash();
-    if (job == JOB_FINE)
+    if (job == JOB_FINE || job == JOB_FORGETS)
         return 0;
     static const char why[] = "it was told to refuse";
     return tutti_bytes_append(error, why, sizeof why - 1) ? -2 : -1;

@@ -18,7 +18,12 @@ enum act {
     ACT_ONCE      /* dies unless the file of the job exists, which it makes */
 };
 
-enum job { JOB_FINE, JOB_REFUSE, JOB_CRASH };
+enum job {
+    JOB_FINE,
+    JOB_REFUSE,
+    JOB_CRASH,
+    JOB_FORGETS /* refuses the same once more */
+};
 
 struct item {
     int64_t act, value;

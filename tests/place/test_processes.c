@@ -281,6 +281,45 @@ static void run_as_caller(struct work *w)
     check_squares(w);
 }
 
+/* The pids that `n` loops of a kept job ran in; how many. */
+static size_t pids_of(tutti_place *place, int64_t job, int n)
+{
+    struct work w;
+    tutti_message keeping = message;
+    int64_t seen[20];
+    size_t count = 0;
+    keeping.keeps = true;
+    for (int i = 0; i < n; i++) {
+        work_init(&w, 1);
+        w.job = job;
+        w.items[0].act = ACT_PID;
+        tutti_loop loop = loop_of(&w);
+        tutti_options options = usual;
+        loop.message = &keeping;
+        options.place = place;
+        assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_OK);
+        bool known = false;
+        for (size_t k = 0; k < count; k++)
+            known |= seen[k] == w.results[0];
+        if (!known)
+            seen[count++] = w.results[0];
+        work_fini(&w);
+    }
+    return count;
+}
+
+/* Loops whose job is the same ask their workers whether they still have it; one
+ * that has not is replaced, and nothing is lost. */
+static void test_kept(void **state)
+{
+    tutti_place *place = open_place("processes:1");
+    (void)state;
+    assert_int_equal(pids_of(place, JOB_FINE, 9), 1);
+    assert_int_equal(pids_of(place, JOB_FORGETS, 5), 5);
+    assert_int_equal(pids_of(place, JOB_FINE, 9), 1);
+    tutti_place_close(place);
+}
+
 static void test_automatic(void **state)
 {
     struct work w;
@@ -399,6 +438,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_not_sendable),
         cmocka_unit_test(test_no_memory_to_send),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_kept),
         cmocka_unit_test(test_automatic),
         cmocka_unit_test(test_no_command),
         cmocka_unit_test(test_start_limit),

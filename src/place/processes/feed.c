@@ -190,7 +190,8 @@ static bool send_job(struct tt_feeder *f, struct tt_feed *feed,
 {
     tutti_bytes *out = &p->channel.out;
     tutti_status status = encode_job(f, feed);
-    if (!status && feed->keeps && p->keeps && p->loop == feed->loop)
+    p->again = !status && feed->keeps && p->keeps && p->loop == feed->loop;
+    if (p->again)
         status = tt_frame_put(
             out, (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop},
             NULL, 0);
@@ -238,6 +239,8 @@ static bool others_wait(struct tt_feeder *f, const struct tt_feed *own)
     return false;
 }
 
+static void join(struct tt_feeder *f, struct tt_seat *seat);
+
 /* Gives a seat to an idle process, or has one forked. */
 static void seek(struct tt_feeder *f, struct tt_seat *seat)
 {
@@ -278,7 +281,10 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     p->loop = feed->loop;
     p->prepared = false;
     tt_staff_turn(f, p, TT_PROCESS_PREPARES);
-    tt_channel_send(&p->channel, false);
+    if (p->again)
+        join(f, seat); /* without a round trip */
+    else
+        tt_channel_send(&p->channel, false);
 }
 
 /* Tasks from here on need not be run: SIZE_MAX: all must. */
@@ -478,6 +484,25 @@ static void said(struct tt_process *p, const struct tt_frame *frame,
     }
 }
 
+/* The answer of a process that was taken to be prepared, as it was before. One
+ * that is not any more ran none of the tasks that it was given. */
+static void heard_again(struct tt_feeder *f, struct tt_process *p,
+                        const struct tt_frame *frame)
+{
+    struct tt_seat *seat = p->seat;
+    p->again = false;
+    if (frame->kind == TT_FRAME_PREPARED)
+        return;
+    if (seat) {
+        tt_ledger_release(&seat->feed->ledger, p->number);
+        tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
+        cut_off(f, seat);
+    } else {
+        tt_staff_kill(f, p);
+    }
+    tt_feeder_due(f, 0);
+}
+
 tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
                           const struct tt_frame *frame,
                           const tutti_parcel *parcel)
@@ -496,6 +521,10 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
     }
     if (p->state >= TT_PROCESS_LOST)
         return TUTTI_OK;
+    if (p->again) {
+        heard_again(f, p, frame);
+        return TUTTI_OK;
+    }
     if (!prepares || frame->loop != p->loop ||
         (frame->kind != TT_FRAME_PREPARED && frame->kind != TT_FRAME_REFUSED))
         return tt_fail(TUTTI_ESYS, "a message of kind %u was not expected",

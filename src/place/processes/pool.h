@@ -80,6 +80,7 @@ struct tt_process {
     uint64_t since;  /* when the state began */
     uint64_t loop;   /* whose job it got last */
     bool keeps;      /* and is not told to forget */
+    bool again;      /* it was asked whether it still is prepared */
     unsigned ranges; /* it has run */
     struct tt_seat *seat;
     bool prepared; /* for that seat: it can be given ranges */
