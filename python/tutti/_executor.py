@@ -274,8 +274,11 @@ def shared(key, make):
         if executor is None:
             if not make:
                 return None
-            executor = _shared[key] = make()
+            executor = make()
+            executor.used = time.monotonic()
+            # An interrupt may come between any two of these lines.
             threading.Thread(target=_watch, args=(key,), daemon=True).start()
+            _shared[key] = executor
         executor.used = time.monotonic()
         return executor
 

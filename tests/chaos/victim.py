@@ -164,7 +164,9 @@ def judge(request, results):
 
 
 def tell(index, error):
-    return index, type(error).__name__, str(error)[:300]
+    """Its classes, the nearest first."""
+    classes = " ".join(c.__name__ for c in type(error).__mro__[:-3])
+    return index, classes or type(error).__name__, str(error)[:300]
 
 
 def forget(*unused):
