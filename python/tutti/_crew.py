@@ -1,8 +1,8 @@
 """Worker processes of one owner, and the tasks that wait for them."""
 
+import _thread
 import atexit
 import os
-import threading
 import weakref
 
 from . import _fault, _job, _tutti
@@ -45,38 +45,43 @@ class _End:
 
     def renew(self):
         self.begun = False
-        self.come = threading.Event()
-        self.guard = threading.Lock()
+        self.guard = _thread.allocate_lock()  # guards begun
+        self.until = _thread.allocate_lock()  # held until it has come
+        self.until.acquire()
+
+    def first(self):
+        with self.guard:
+            first, self.begun = not self.begun, True
+        return first
 
     def begin(self):
-        """Has a thread wait, if none does; false: there can be none."""
-        with self.guard:
-            if self.begun:
-                return True
-            thread = threading.Thread(
-                target=self.wait, name="tutti crew", daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:
-                return False
-            self.begun = True
-            return True
+        """Has a thread wait, if none does."""
+        if not self.first():
+            return
+        try:
+            _thread.start_new_thread(self.wait, ())
+        except RuntimeError:  # no more threads: whoever joins will wait
+            self.begun = False
 
     def wait(self):
         try:
             self.queue.end()
         finally:
             _open.pop(self.queue, None)
-            self.come.set()
+            self.until.release()
 
     def join(self, timeout):
-        if not self.begin():
-            with self.guard:
-                first, self.begun = not self.begun, True
-            if first:
-                self.wait()
-        return self.come.wait(timeout)
+        self.begin()
+        if self.first():
+            self.wait()
+        if timeout is None:
+            timeout = _thread.TIMEOUT_MAX
+        come = self.until.acquire(
+            timeout=min(max(timeout, 0), _thread.TIMEOUT_MAX)
+        )
+        if come:
+            self.until.release()
+        return come
 
 
 def _finish(queue, end):
@@ -161,7 +166,7 @@ class Crew:
         all outcomes delivered; true if so."""
         if not self._queue.closed:
             raise ValueError("the workers are still in use: close() first")
-        if self._queue.inside and not self._end.come.is_set():
+        if self._queue.inside and self._end.until.locked():
             raise RuntimeError(
                 "join() in a task's deliver would wait for itself"
             )
@@ -180,7 +185,7 @@ def _forget():
     for end in _open.values():
         end.renew()
         end.begun = True
-        end.come.set()
+        end.until.release()
     _open.clear()
 
 

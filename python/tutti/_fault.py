@@ -81,13 +81,18 @@ for _class in (Error, TaskTimeoutError):
     _class.__module__ = "tutti"
 
 
-def _lost():
+def _broken():
+    """BrokenProcessPool, or its base at the interpreter's exit, when it cannot
+    be imported any more: then nobody asks for it."""
     try:
         from concurrent.futures.process import BrokenProcessPool
-    except RuntimeError:  # at exit it cannot be imported any more
-        BrokenProcessPool = RuntimeError
+    except RuntimeError:
+        return RuntimeError
+    return BrokenProcessPool
 
-    class WorkerLostError(Error, BrokenProcessPool):
+
+def _lost():
+    class WorkerLostError(Error, _broken()):
         """A worker died in a task."""
 
     return WorkerLostError
@@ -104,9 +109,7 @@ def _unpicklable():
 
 
 def _unreadable():
-    from concurrent.futures.process import BrokenProcessPool
-
-    class UnreadableError(__getattr__("UnpicklableError"), BrokenProcessPool):
+    class UnreadableError(__getattr__("UnpicklableError"), _broken()):
         """Arguments or a result have come, and cannot be read; executors of
         the standard library break then."""
 
@@ -114,9 +117,7 @@ def _unreadable():
 
 
 def _initializer():
-    from concurrent.futures.process import BrokenProcessPool
-
-    class InitializerError(Error, BrokenProcessPool):
+    class InitializerError(Error, _broken()):
         """The initializer of a Pool or an Executor raised."""
 
     return InitializerError

@@ -416,6 +416,17 @@ def test_wait_ends_with_the_crew(crew):
     assert not crew.wait(lambda: False)
 
 
+def test_crews_in_workers(shared):
+    def inner(n):
+        crew = Crew(2)
+        got = crew.call(pow, (n, 2)), crew.map(abs, [range(-n, 0)])
+        crew.close()
+        return got, crew.join(60)
+
+    assert shared.call(inner, (2,)) == ((4, [2, 1]), True)
+    assert shared.map(inner, [[3] * 3]) == [((9, [3, 2, 1]), True)] * 3
+
+
 # Maps.
 
 
