@@ -29,8 +29,10 @@ def _dumper(setup):
     """What pickles by itself does not take, for workers with this setup."""
 
     def dump(value):
-        from ._setup import dump_function
+        nonlocal setup
+        from ._setup import Bare, dump_function
 
+        setup = setup or Bare()
         return dump_function(value, setup)
 
     return dump

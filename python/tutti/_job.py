@@ -90,17 +90,6 @@ def dump_setup(setup):
     return Setup(initializer, initargs, share)
 
 
-def dump_function(f, setup=None):
-    """Bytes and buffers of a function for the workers of an open loop; there,
-    Worker.function() takes them."""
-    from ._setup import dump_function
-
-    try:
-        return dump_function(f, setup)
-    except Exception as error:
-        raise _refuse(f, error)
-
-
 def dump_queue(setup=None):
     """Bytes for the workers of an open loop, whose tasks bring functions."""
     return _dump("queue", setup.data if setup else None)

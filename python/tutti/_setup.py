@@ -28,14 +28,25 @@ class Baggage:
 
     def __init__(self):
         self.kept = {}  # key: descriptor
+        self.handles = {}  # what a descriptor is: its handle
 
     def duplicate_for_child(self, file):
         return file
 
     def DupFd(self, file):
+        import fcntl
+
+        status = os.fstat(file)
+        mode = fcntl.fcntl(file, fcntl.F_GETFL)
+        same = file, mode, status.st_dev, status.st_ino
+        if same not in self.handles:
+            self.handles[same] = self._handle(file)
+        return self.handles[same]
+
+    def _handle(self, file):
         from multiprocessing import reduction, resource_sharer
 
-        sharer = resource_sharer._resource_sharer
+        self.sharer = sharer = resource_sharer._resource_sharer
         mine = os.dup(file)
 
         def send(connection, pid):
@@ -151,9 +162,16 @@ def _dump_named(named, baggage):
         raise refusal
 
 
-def dump_function(f, setup=None):
-    """Bytes and buffers of a function for workers with this setup."""
-    baggage = setup.baggage if setup else Baggage()
+class Bare:
+    """No setup: only the baggage of functions."""
+
+    def __init__(self):
+        self.baggage = Baggage()
+
+
+def dump_function(f, setup):
+    """Bytes and buffers of a function for workers with this setup, which must
+    live as long as they come."""
 
     def dumps(value, aside):
         try:
@@ -163,7 +181,7 @@ def dump_function(f, setup=None):
         except (pickle.PicklingError, AttributeError, TypeError, RuntimeError):
             pass
         aside.buffers.clear()
-        return dump_shared(value, baggage, aside)
+        return dump_shared(value, setup.baggage, aside)
 
     return dump(f, dumps)
 

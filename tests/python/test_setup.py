@@ -41,7 +41,7 @@ def worker():
 
 
 def dump(f, setup):
-    data, buffers = _job.dump_function(f, setup)
+    data, buffers = _setup.dump_function(f, setup or _setup.Bare())
     assert not buffers
     return data
 
@@ -55,7 +55,7 @@ def test_nothing_to_set_up(worker):
 
 MAIN = """
 import pickle, sys
-from tutti import _job
+from tutti import _job, _setup
 LOCK = None
 COUNT = 5
 def begin(value):
@@ -69,9 +69,9 @@ def bump():
     return LOCK
 setup = _job.dump_setup((begin, (7,), None))
 jobs = [(_job.dump_queue(setup), [
-    (_job.dump_function(f, setup)[0], ()) for f in (look, bump, bump, look)])]
+    (_setup.dump_function(f, setup)[0], ()) for f in (look, bump, bump, look)])]
 jobs.append((_job.dump_queue(setup), [
-    (_job.dump_function(look, setup)[0], ())]))
+    (_setup.dump_function(look, setup)[0], ())]))
 sys.stdout.buffer.write(pickle.dumps(jobs))
 """
 
@@ -85,7 +85,7 @@ def test_what_an_initializer_sets_is_seen(worker):
 
 SHARE = """
 import functools, pickle, sys
-from tutti import _job
+from tutti import _job, _setup
 def look(k):
     return TABLE[k]
 class Call:
@@ -95,7 +95,7 @@ class Call:
         return TABLE[k]
 setup = _job.dump_setup((None, (), {"TABLE": {1: "one"}}))
 sys.stdout.buffer.write(pickle.dumps([(_job.dump_queue(setup), [
-    (_job.dump_function(f, setup)[0], (1,)) for f in (look,
+    (_setup.dump_function(f, setup)[0], (1,)) for f in (look,
     functools.partial(look), Call(), Call().method, lambda k: TABLE[k])])]))
 """
 
@@ -186,6 +186,35 @@ def test_functions_of_a_map_bring_them(method):
 
     tutti.map(add, range(100), on="processes:2")
     assert value.value == 4950
+
+
+def test_functions_of_a_pool_bring_them():
+    value = multiprocessing.Value("i", 0)
+    lock = multiprocessing.Lock()
+    queue = multiprocessing.Queue()
+
+    def add(x):
+        with lock, value.get_lock():
+            value.value += x
+        queue.put(x)
+
+    with tutti.Pool(2) as pool:
+        pool.map(add, range(50))
+        pool.map(add, range(50))
+        assert value.value == 2450
+        assert sum(queue.get(timeout=30) for _ in range(100)) == 2450
+
+
+def test_a_descriptor_is_kept_once():
+    value = multiprocessing.get_context("spawn").Value("i", 0)
+    bare = _setup.Bare()
+
+    def look():
+        return value
+
+    for _ in range(20):
+        _setup.dump_function(look, bare)
+    assert len(bare.baggage.kept) == 1
 
 
 def test_proxies_of_managers():
