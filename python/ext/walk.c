@@ -118,8 +118,10 @@ static PyObject *run(struct walk *walk)
     } else {
         result = timed(walk, item);
     }
-    if (!result)
+    if (!result) {
+        walk->ended = true;
         note(walk, item);
+    }
     Py_DECREF(item);
     return result;
 }
@@ -149,7 +151,8 @@ static PyObject *walk_next(struct walk *walk)
     if (!walk->rest)
         return run(walk);
     PyObject *result = Py_TYPE(walk->rest)->tp_iternext(walk->rest);
-    if (result || PyErr_Occurred())
+    walk->ended = !result && PyErr_Occurred();
+    if (result || walk->ended)
         return result;
     /* They have done all, or leave it to the caller. */
     Py_CLEAR(walk->rest);

@@ -10,6 +10,7 @@ from collections import deque
 from concurrent import futures
 from itertools import chain, islice
 
+from . import _check as check
 from . import _fault, _tutti
 from ._future import Future, Ledger
 from ._job import dump_setup
@@ -42,25 +43,22 @@ class Executor(futures.Executor):
                  share=None):
         if max_workers is None:
             max_workers = _tutti.cpu_count()
-        if max_workers <= 0:
-            raise ValueError("max_workers must be greater than 0, got %r"
-                             % (max_workers,))
+        self._max_workers = check.count("max_workers", max_workers)
+        self._options = {"tasks_per_worker": 0}
+        if max_tasks_per_child is not None:
+            self._options["tasks_per_worker"] = check.count(
+                "max_tasks_per_child", max_tasks_per_child
+            )
+        if task_timeout is not None:
+            self._options["task_timeout"] = check.seconds(
+                "task_timeout", task_timeout
+            )
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable, got %s"
                             % type(initializer).__name__)
-        if max_tasks_per_child is not None:
-            if not isinstance(max_tasks_per_child, int):
-                raise TypeError("max_tasks_per_child must be an integer")
-            if max_tasks_per_child <= 0:
-                raise ValueError("max_tasks_per_child must be >= 1")
-        self._max_workers = max_workers
         if initializer is not None:
             initializer = _Begin(initializer)
         self._setup = dump_setup((initializer, initargs, share))
-        self._options = {
-            "tasks_per_worker": max_tasks_per_child or 0,
-            "task_timeout": task_timeout,
-        }
         self._closed = False
         self._renew()
         _executors.add(self)

@@ -4,6 +4,7 @@ import os
 import time
 from collections import deque
 
+from . import _check as check
 from . import _fault, _tutti
 from ._tutti import task
 
@@ -49,17 +50,6 @@ def imap_unordered(f, *iterables, on="auto", workers=None, retries=0,
     """
     return _Stream("imap_unordered", True, f, iterables, on, workers, retries,
                    task_timeout, seed, errors).results()
-
-
-def _count(name, value, least):
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(
-            "%s must be a whole number, got %s" % (name, type(value).__name__)
-        )
-    value = value.__index__()
-    if value < least:
-        raise ValueError("%s must be at least %d, got %d" % (name, least, value))
-    return value
 
 
 def _place(call, on):
@@ -141,9 +131,8 @@ class _Stream:
         self.place, count = _place(call, on)
         self.most = count
         if workers is not None:
-            workers = _count("workers", workers, 1)
-            self.most = min(count or NEVER, workers)
-        self.options = {"retries": _count("retries", retries, 0)}
+            self.most = min(count or NEVER, check.count("workers", workers))
+        self.options = {"retries": check.count("retries", retries, 0)}
         if task_timeout is not None:
             self.limit(task_timeout)
         if self.place == "auto" and (retries or task_timeout is not None):
@@ -164,10 +153,9 @@ class _Stream:
                 "a task in the caller cannot be stopped: task_timeout needs "
                 "on='processes'"
             )
-        if not 0 < task_timeout < NEVER:
-            raise ValueError("task_timeout must be above 0 seconds, got %r"
-                             % (task_timeout,))
-        self.options["task_timeout"] = task_timeout
+        self.options["task_timeout"] = check.seconds(
+            "task_timeout", task_timeout
+        )
 
     def results(self):
         """The iterator."""

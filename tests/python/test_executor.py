@@ -281,6 +281,10 @@ def test_max_tasks_per_child():
     ({"initializer": 1}, TypeError),
     ({"max_tasks_per_child": 0}, ValueError),
     ({"max_tasks_per_child": 1.5}, TypeError),
+    ({"max_workers": "two"}, TypeError), ({"max_workers": 2.5}, TypeError),
+    ({"task_timeout": 0}, ValueError),
+    ({"task_timeout": float("nan")}, ValueError),
+    ({"task_timeout": "a"}, TypeError),
 ])
 def test_bad_arguments(arguments, error):
     with pytest.raises(error, match=next(iter(arguments))):

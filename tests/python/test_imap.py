@@ -134,6 +134,19 @@ def test_an_exception_comes_in_its_turn(on):
         next(got)
     assert caught.value.tutti.index == 3
     assert "argument 3" in repr(caught.value.tutti)
+    assert list(got) == []
+
+
+@both
+def test_an_exception_of_a_worker_ends_all(imap):
+    def f(x):
+        time.sleep(0.005)
+        return 1 / (x - 30)
+
+    got = imap(f, range(1000))
+    with pytest.raises(ZeroDivisionError):
+        list(got)
+    assert list(got) == []
 
 
 @both
@@ -154,6 +167,7 @@ def test_input_that_fails(on):
     assert [next(got), next(got)] == [1, 2]
     with pytest.raises(KeyError):
         next(got)
+    assert list(got) == []
 
 
 def test_seed():
