@@ -46,7 +46,7 @@ class Baggage:
     def _handle(self, file):
         from multiprocessing import reduction, resource_sharer
 
-        self.sharer = sharer = resource_sharer._resource_sharer
+        sharer = resource_sharer._resource_sharer
         mine = os.dup(file)
 
         def send(connection, pid):
