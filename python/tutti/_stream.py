@@ -58,7 +58,6 @@ class Stream(io.TextIOBase):
         self._voice = voice
         self._pieces, self._size = [], 0
         self._lock = _thread.RLock()
-        self._worker = os.getpid()
 
     def writable(self):
         return True
@@ -99,14 +98,7 @@ class Stream(io.TextIOBase):
         end = text.rfind("\n") + 1 if whole else len(text)
         self._pieces = [text[end:]] if end < len(text) else []
         self._size = len(text) - end
-        self._say(encode(text[:end]))
-
-    def _say(self, data):
-        if os.getpid() == self._worker:
-            _tutti.say(self._voice, data)
-            return
-        while data:  # a child that a task has forked
-            data = data[os.write(self._voice, data):]
+        _tutti.say(self._voice, encode(text[:end]))
 
     def _renew(self):
         """In a forked child: what waits is the parent's to let out."""

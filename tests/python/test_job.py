@@ -1,12 +1,9 @@
 """What a worker is: its state, its streams of random numbers, its limits."""
 
-import ctypes
 import logging
 import os
-import random
 import subprocess
 import sys
-import time
 import warnings
 
 import pytest
@@ -153,21 +150,21 @@ def test_the_state_is_pickled_once_while_it_stays(monkeypatch):
     assert _state.snapshot()[0] != second[0]
 
 
-def test_random_streams_differ():
-    numpy = pytest.importorskip("numpy")
-
-    def draw(x):
-        time.sleep(0.05)
-        libc = ctypes.CDLL(None)
-        return (
-            os.getpid(), random.random(), libc.rand(), libc.random(),
-            libc.lrand48(), numpy.random.random(),
-        )
-
-    rows = tutti.map(draw, range(8), on="processes:4")
-    assert len({row[0] for row in rows}) > 1
-    for draws in list(zip(*rows))[1:]:
-        assert len(set(draws)) == len(rows)
+def test_random_streams_differ(script):
+    """Also those of modules that are there before the fork."""
+    pytest.importorskip("numpy")
+    out, _ = script("""
+import ctypes, os, random, time, tutti, numpy
+def draw(x):
+    time.sleep(0.05)
+    libc = ctypes.CDLL(None)
+    return (os.getpid(), random.random(), libc.rand(), libc.random(),
+            libc.lrand48(), numpy.random.random())
+rows = tutti.map(draw, range(8), on="processes:4")
+assert len({row[0] for row in rows}) > 1
+print([len(set(draws)) for draws in list(zip(*rows))[1:]])
+""")
+    assert out == "[8, 8, 8, 8, 8]\n"
 
 
 LIMITED = """

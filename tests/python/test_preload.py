@@ -94,7 +94,7 @@ def test_a_module_that_starts_a_thread(script, tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "tt_threads.py").write_text(
         "import threading, time, sys\n"
-        "def run(x): return x, len(sys.argv)\n"
+        "def run(x): return x, len(sys.argv), threading.active_count()\n"
         "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
     )
     monkeypatch.setenv("PYTHONPATH", str(folder))
@@ -105,7 +105,7 @@ def f(x):
     return tt_threads.run(x)
 print(tutti.map(f, [1, 2], on="processes:1"))
 """)
-    assert out == "[(1, 1), (2, 1)]\n"
+    assert out == "[(1, 1, 2), (2, 1, 2)]\n"
 
 
 def test_a_module_that_cannot_be_imported(script, tmp_path, monkeypatch):
