@@ -4,7 +4,7 @@ import functools
 import types
 
 from ._fault import cut
-from ._wire import dumps
+from ._wire import dumps, survive
 
 DEPTH = 5
 PARTS = 200  # looked at in each value
@@ -56,7 +56,8 @@ def _travels(value):
     try:
         dumps(value)
         return True
-    except Exception:
+    except BaseException as error:
+        survive(error)
         return False
 
 

@@ -7,7 +7,7 @@ import sys
 from ._fault import cut
 from ._stale import versions
 from ._state import snapshot
-from ._wire import PROTOCOL, dump, refuse
+from ._wire import PROTOCOL, dump, refuse, survive
 
 
 def _dump(kind, *parts):
@@ -30,7 +30,8 @@ def dump_job(f, star, keep, given, setup):
         else:
             function, buffers = dump(f)
         return _dump(*kind, function), buffers
-    except Exception as error:
+    except BaseException as error:
+        survive(error)
         cause = error
     try:
         if "multiprocessing.context" in sys.modules:
@@ -40,7 +41,8 @@ def dump_job(f, star, keep, given, setup):
             job = Job(_dump(*kind, function))
             job.baggage = baggage
             return job, buffers
-    except Exception as error:
+    except BaseException as error:
+        survive(error)
         cause = error
     raise _refuse(f, cause)
 

@@ -91,6 +91,13 @@ def load(data, buffers=()):
     return pickle.loads(data, buffers=buffers)
 
 
+def survive(error):
+    """Takes what pickling raised for a failure of the value, also SystemExit;
+    an interrupt is the user's."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+
+
 def refuse(what, error, kind=UnpicklableError):
     """What says that something cannot travel, and why."""
     refusal = kind(
@@ -105,7 +112,8 @@ def first_bad(values, dump):
     for i, value in enumerate(values):
         try:
             dump(value)
-        except Exception as error:
+        except BaseException as error:
+            survive(error)
             return i, error
     return None
 
@@ -211,7 +219,8 @@ def dump_range(columns, begin, end, base, seed, memo):
         buffers = [memo.take(buffer) for buffer in buffers]
         head = base.to_bytes(8, "little") + seed.to_bytes(8, "little")
         return (head, *parts, buffers)
-    except Exception as error:
+    except BaseException as error:
+        survive(error)
         items = list(zip(*(column[begin:end] for column in columns)))
         at, cause = first_bad(items, dumps) or (0, error)
         arguments = items[at] if len(columns) > 1 else items[at][0]
@@ -228,7 +237,8 @@ def load_results(view, blocks, begin):
             if view[0] != PICKLED:
                 return _tutti.unpack(view)
             return load(view, blocks)
-        except Exception as error:
+        except BaseException as error:
+            survive(error)
             what = "the results of task %d and behind cannot be read back"
             return begin, refuse(what % begin, error), []
 
@@ -253,7 +263,7 @@ def text_of(error):
 
 def _rebuild(error, text, where):
     """An exception as its task raised it, in the caller."""
-    error.__cause__ = RemoteTraceback(text)
+    BaseException.__cause__.__set__(error, RemoteTraceback(text))
     return annotate(error, *where) if where else error
 
 
@@ -276,7 +286,8 @@ def sendable(index, error, where=None):
         if isinstance(pickle.loads(dumps(caught)), BaseException):
             return caught
         reason = "it comes back as another type"
-    except Exception as other:
+    except BaseException as other:
+        survive(other)
         reason = "%s: %s" % (type(other).__name__, other)
     refusal = UnpicklableError(
         "task %d raised %s, which cannot be sent back: %s"
@@ -325,7 +336,8 @@ def dump_failure(index, error, done):
     """The same for what failed: its exception, and the results before it."""
     try:
         return dump((index, error, done))
-    except Exception:
+    except BaseException as other:
+        survive(other)
         return dump((index, error, []))
 
 
@@ -334,8 +346,10 @@ def dump_results(results, begin):
     try:
         packed = len(results) >= FEW and _tutti.pack(results, 0, len(results))
         return packed or dump(bulky(results))
-    except Exception as error:
+    except BaseException as error:
+        survive(error)
         at, cause = first_bad(results, dumps) or (0, error)
         what = "the result %s of task %d cannot be sent back"
         refusal = refuse(what % (cut(results[at]), begin + at), cause)
+        refusal = Caught(refusal, text_of(cause))
         return dump_failure(begin + at, refusal, results[:at])

@@ -20,6 +20,7 @@ from ._wire import (
     load_range,
     refuse,
     sendable,
+    survive,
     text_of,
 )
 
@@ -64,7 +65,8 @@ class Worker:
             number, state, kind, *parts = parts
             self.state.enter(number, state)
             return getattr(self, "_prepare_" + kind)(blocks, *parts)
-        except Exception as error:
+        except BaseException as error:
+            survive(error)
             return "%s: %s" % (type(error).__name__, error)
         finally:
             self.streams.flush()
@@ -141,7 +143,8 @@ class Worker:
         base, seed = head_of(view)
         try:
             columns = _arrived(load_range, view, blocks)
-        except Exception as error:
+        except BaseException as error:
+            survive(error)
             what = "arguments of task %d and behind cannot be read"
             refusal = refuse(what % (base + begin), error)
             return dump((base + begin, Caught(refusal, text_of(error)), []))

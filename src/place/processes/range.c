@@ -51,7 +51,7 @@ static size_t tasks_of(struct tt_feed *feed)
 {
     double tasks = GROWTH * (double)feed->range;
     double each = feed->grain.per_task;
-    if (one_by_one(feed))
+    if (one_by_one(feed) || feed->seeks)
         return 1;
     if (each == 0 || !tt_range_dealt(feed))
         tasks = first_tasks(feed);
@@ -135,10 +135,9 @@ static void not_encoded(struct tt_feeder *f, struct tt_feed *feed,
         tt_feed_break(feed, status, why);
         return;
     }
-    if (!again && range->end - range->begin > run->unit) {
-        feed->range = 0;
+    feed->seeks = !again && range->end - range->begin > run->unit;
+    if (feed->seeks)
         return;
-    }
     if (feed->message->lost && !tt_ledger_skip(&feed->ledger, run, range))
         return;
     tt_range_fail(f, feed, range, status, why);
