@@ -7,10 +7,12 @@ import time
 from collections import OrderedDict, deque
 
 from . import _fault
-from ._chunk import arguments, opened
+from ._chunk import arguments, opened, weight
 from ._result import gone, original, timed_out
 
-WINDOW = 4  # chunks a worker that are sent and not yet taken
+WINDOW = 16  # chunks a worker that are sent and not yet taken
+LEAST = 2
+BYTES = 64 << 20  # of the results in a window, as far as that is known
 
 
 class Feed:
@@ -23,6 +25,7 @@ class Feed:
         self.items = iter(iterable)
         self.size = size
         self.window = WINDOW * pool._processes
+        self.low = self.window // 2  # from here on there is room again
         self.ordered = ordered
         self.sent = 0  # chunks
         self.out = set()  # of them, those without an outcome
@@ -53,6 +56,8 @@ class Feed:
 
     def fill(self):
         """Sends tasks until the window is full or the iterable has ended."""
+        if self.sent - self.taken > self.low:
+            return  # several at once cost less
         with self._turn:
             while self.total is None and self.sent - self.taken < self.window:
                 self._send_next()
@@ -121,9 +126,23 @@ class Feed:
         else:
             outcome = self.done.popitem(last=False)[1]
         self.taken += 1
-        if self.room is not None:
+        if self.taken & (self.taken - 1) == 0 and outcome[0]:
+            self._weigh(outcome[1])
+        if self.room is not None and self.sent - self.taken <= self.low:
             self.room.set()
         return outcome
+
+    def _weigh(self, value):
+        """Large results have a smaller window."""
+        if self.window == float("inf"):
+            return
+        if self.size > 1 and type(value[0]) is list:
+            value = value[0][0]
+        most = WINDOW * self.pool._processes
+        least = LEAST * self.pool._processes
+        fit = BYTES // (weight(value) * self.size + 1)
+        self.window = max(least, min(most, fit))
+        self.low = self.window // 2
 
     def abort(self):
         """The pool is terminated."""
@@ -140,7 +159,7 @@ class Feed:
             self.thread.join()
 
     def _rush(self):
-        self.window = float("inf")
+        self.window = self.low = float("inf")
         if self.room is None:
             self.fill()
         else:
