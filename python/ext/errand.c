@@ -151,10 +151,9 @@ static int add(struct tt_py_queue *q, struct tt_py_errand *errand, bool helped)
 
 /* submit(task, f, args=(), kwargs=None) and call(f, ...), without the task. */
 int tt_py_errand_send(struct tt_py_queue *q, struct tt_py_errand *errand,
-                      PyObject *const *args, Py_ssize_t n)
+                      PyObject *const *args, Py_ssize_t n, bool helped)
 {
     PyObject *given = NULL, *kwargs = n > 2 ? args[2] : Py_None;
-    bool helped = errand->cell != NULL;
     int bad = -1;
     if (n < 1 || n > 3)
         PyErr_SetString(PyExc_TypeError, "expected f, args=(), kwargs=None");

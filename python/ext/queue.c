@@ -40,16 +40,28 @@ bool tt_py_queue_takes(struct tt_py_queue *q)
     return !q->closed;
 }
 
-static PyObject *queue_submit(struct tt_py_queue *q, PyObject *const *args,
-                              Py_ssize_t n)
+static PyObject *submit(struct tt_py_queue *q, PyObject *const *args,
+                        Py_ssize_t n, bool helped)
 {
     if (n < 2)
         return PyErr_Format(PyExc_TypeError, "expected a task and a function");
     struct tt_py_errand errand = {.state = TT_PY_WAITS,
                                   .owner = Py_NewRef(args[0])};
-    if (tt_py_errand_send(q, &errand, args + 1, n - 1) < 0)
+    if (tt_py_errand_send(q, &errand, args + 1, n - 1, helped) < 0)
         return NULL;
     return PyLong_FromSize_t(errand.number);
+}
+
+static PyObject *queue_submit(struct tt_py_queue *q, PyObject *const *args,
+                              Py_ssize_t n)
+{
+    return submit(q, args, n, false);
+}
+
+static PyObject *queue_post(struct tt_py_queue *q, PyObject *const *args,
+                            Py_ssize_t n)
+{
+    return submit(q, args, n, true);
 }
 
 /* Waiting. */
@@ -144,7 +156,7 @@ static PyObject *queue_call(struct tt_py_queue *q, PyObject *const *args,
     struct tt_py_errand errand = {.state = TT_PY_WAITS, .cell = cell};
     PyObject *value = NULL;
     uint32_t seen = news(q);
-    int bad = tt_py_errand_send(q, &errand, args, n);
+    int bad = tt_py_errand_send(q, &errand, args, n, true);
     while (!bad && !cell->set && !over(q)) {
         bad = help(q, seen, SLICE);
         seen = news(q);
@@ -481,6 +493,7 @@ static PyGetSetDef queue_getset[] = {
 
 static PyMethodDef queue_methods[] = {
     {"submit", FAST(queue_submit), METH_FASTCALL, NULL},
+    {"post", FAST(queue_post), METH_FASTCALL, NULL},
     {"call", FAST(queue_call), METH_FASTCALL, NULL},
     {"wait", FAST(queue_wait), METH_FASTCALL, NULL},
     {"cancel", (PyCFunction)queue_cancel, METH_O, NULL},

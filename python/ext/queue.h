@@ -197,9 +197,10 @@ bool tt_py_queue_takes(struct tt_py_queue *q);
 /* errand.c */
 /* Adds the call (f, args=(), kwargs=None), for the owner or the cell that the
  * errand has, and takes its references. What cannot be pickled becomes its
- * outcome. -1: an exception, and nothing was added. */
+ * outcome. helped: this thread is going to wait. -1: an exception, and nothing
+ * was added. */
 int tt_py_errand_send(struct tt_py_queue *q, struct tt_py_errand *errand,
-                      PyObject *const *args, Py_ssize_t n);
+                      PyObject *const *args, Py_ssize_t n, bool helped);
 void tt_py_errand_drop(struct tt_py_errand *errand);
 void tt_py_cell_drop(struct tt_py_cell *cell);
 void tt_py_function_drop(struct tt_py_function *f);

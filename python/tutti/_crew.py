@@ -114,6 +114,8 @@ class Crew:
         RuntimeError after close(), and in a forked child. A task stands for
         one call at a time. Functions are pickled once, arguments now. Returns
         the number by which errors name the task.
+    post(task, f, args=(), kwargs=None)
+        submit() by one who goes on to wait() for it at once: cheaper.
     call(f, args=(), kwargs=None)
         The same for a caller who waits: returns the result or raises.
     cancel(task)
@@ -139,6 +141,7 @@ class Crew:
         self._limits = retries, task_timeout
         self._end = _open[queue] = _End(queue)
         self.submit = queue.submit
+        self.post = queue.post
         self.call = queue.call
         self.cancel = queue.cancel
         self.running = queue.running

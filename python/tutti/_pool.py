@@ -207,8 +207,10 @@ class Pool:
                 % (name, _fault.cut(f))
             )
 
-    def _submit(self, task, f, args, kwds=None):
+    def _submit(self, task, f, args, kwds=None, wait=False):
         try:
+            if wait:
+                return self._crew.post(task, f, args)
             return self._crew.submit(task, f, args, kwds)
         except RuntimeError:
             if self._state != TERMINATE:
@@ -222,7 +224,7 @@ class Pool:
         return original(error)
 
     def _map(self, name, f, iterable, chunksize, star):
-        result = self._map_async(name, f, iterable, chunksize, star)
+        result = self._map_async(name, f, iterable, chunksize, star, wait=True)
         try:
             return result.get()
         except BaseException:
@@ -230,13 +232,14 @@ class Pool:
             raise
 
     def _map_async(self, name, f, iterable, size, star, callback=None,
-                   failed=None):
+                   failed=None, wait=False):
         self._check(name, f)
         items = _sequence(name, iterable)
         size = _checked_size(name, size) if size is not None else 0
         if self._task_timeout is not None:
             size = 1  # it is for one task
-        return MapResult(self, f, items, star, size, callback, failed).start()
+        result = MapResult(self, f, items, star, size, callback, failed)
+        return result.start(wait)
 
     def _chunk(self, f, star=False, patience=None):
         """What runs several tasks of f. One for each function, which the crew

@@ -40,11 +40,13 @@ class MapResult(AsyncResult):
         self._lock = threading.RLock()  # guards the three above
         self._ender = None
 
-    def start(self):
+    def start(self, wait):
+        """wait: the caller goes on to wait for it."""
         if not self._n:  # as there, an empty one has no callback
             self._success, self._value, self._ready = True, [], True
             self._pool = None
             return self
+        self._wait = wait
         self._pool._feeding(self)
         self._deal()
         return self
@@ -88,7 +90,8 @@ class MapResult(AsyncResult):
             part = _Part(self, begin, end)
             try:
                 number = self._pool._submit(
-                    part, self._chunk, arguments(begin, self._items[begin:end])
+                    part, self._chunk,
+                    arguments(begin, self._items[begin:end]), None, self._wait,
                 )
                 part.number = number
                 self._parts[number] = part
