@@ -482,7 +482,14 @@ static PyObject *get_closed(struct tt_py_queue *q, void *unused)
     return PyBool_FromLong(q->closed || q->forks != atomic_load(&forks));
 }
 
+static PyObject *get_dead(struct tt_py_queue *q, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(q->forks != atomic_load(&forks));
+}
+
 static PyGetSetDef queue_getset[] = {
+    {"dead", (getter)get_dead, NULL, "A forked child has it.", NULL},
     {"closed", (getter)get_closed, NULL, "It takes no more tasks.", NULL},
     {"inside", get_inside, NULL, "This thread delivers an outcome.", NULL},
     {"open", (getter)get_open, NULL, "Tasks without an outcome.", NULL},

@@ -39,13 +39,11 @@ def _dumper(setup):
 
 
 class _End:
-    """The end of a queue: somebody waits for it, others for that."""
+    """The end of a queue: somebody waits for it, others for that. In a forked
+    child it has come."""
 
     def __init__(self, queue):
         self.queue = queue
-        self.renew()
-
-    def renew(self):
         self.begun = False
         self.guard = _thread.allocate_lock()  # guards begun
         self.until = _thread.allocate_lock()  # held until it has come
@@ -58,7 +56,7 @@ class _End:
 
     def begin(self):
         """Has a thread wait, if none does."""
-        if not self.first():
+        if self.queue.dead or not self.first():
             return
         try:
             _thread.start_new_thread(self.wait, ())
@@ -73,6 +71,8 @@ class _End:
             self.until.release()
 
     def join(self, timeout):
+        if self.queue.dead:
+            return True
         self.begin()
         if self.first():
             self.wait()
@@ -185,14 +185,5 @@ def _leave():
         end.join(10)
 
 
-def _forget():
-    """In a forked child, where other threads' locks may be held for ever."""
-    for end in _open.values():
-        end.renew()
-        end.begun = True
-        end.until.release()
-    _open.clear()
-
-
 atexit.register(_leave)
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_open.clear)

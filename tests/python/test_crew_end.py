@@ -307,6 +307,20 @@ print(os.wait()[1], crew.call(abs, (-6,)))
     assert done.stdout == "0 6\n" and not done.stderr
 
 
+def test_crew_that_a_forked_child_drops():
+    done = run(TASK + """
+crew = Crew(2)
+crew.call(abs, (-1,))
+child = os.fork()
+if child == 0:
+    del crew
+    time.sleep(0.2)
+    os._exit(0)
+print(os.waitpid(child, 0)[1], crew.call(abs, (-6,)))
+""")
+    assert done.stdout == "0 6\n" and not done.stderr
+
+
 def test_crew_of_a_daemon_thread():
     done = run(TASK + """
 def work():
