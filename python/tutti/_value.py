@@ -8,12 +8,6 @@ import marshal
 import sys
 import types
 
-from opcode import EXTENDED_ARG, opmap
-
-GLOBALS = {
-    opmap[name] for name in ("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL")
-}
-LOAD = opmap["LOAD_GLOBAL"]
 SHIFT = 1 if sys.version_info >= (3, 11) else 0  # a flag in LOAD's argument
 
 
@@ -62,20 +56,22 @@ def fill(f, state):
 # In the caller.
 
 
-def _walk(code, found, words):
+def _walk(code, opmap, found, words):
     """Gathers the globals of a function's code, and all its names."""
+    load, more = opmap["LOAD_GLOBAL"], opmap["EXTENDED_ARG"]
+    uses = {load, opmap["STORE_GLOBAL"], opmap["DELETE_GLOBAL"]}
     text, high = code.co_code, 0
     for op, low in zip(text[::2], text[1::2]):
         argument = high | low
-        high = argument << 8 if op == EXTENDED_ARG else 0
-        if op in GLOBALS:
-            if op == LOAD:
+        high = argument << 8 if op == more else 0
+        if op in uses:
+            if op == load:
                 argument >>= SHIFT
             found.add(code.co_names[argument])
     words.update(code.co_names)
     for part in code.co_consts:
         if isinstance(part, types.CodeType):
-            _walk(part, found, words)
+            _walk(part, opmap, found, words)
 
 
 _known = {}  # code: (its globals, names, bytes); a code object is its own key
@@ -84,8 +80,10 @@ _known = {}  # code: (its globals, names, bytes); a code object is its own key
 def _of_code(code):
     known = _known.get(id(code))
     if known is None or known[0] is not code:
+        from opcode import opmap  # no worker needs it
+
         found, words = set(), set()
-        _walk(code, found, words)
+        _walk(code, opmap, found, words)
         if len(_known) > 500:
             _known.clear()
         known = code, sorted(found), words, marshal.dumps(code)
