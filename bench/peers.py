@@ -61,19 +61,24 @@ class Tutti(Peer):
         if not hasattr(tutti, "Pool"):
             raise Missing("tutti.Pool is not there")
         self.pool = tutti.Pool(WORKERS)
-        self.executor = tutti.Executor(WORKERS)
         self.map = self.pool.map
+        self.executor = None
 
     def apply(self, f, x):
         return self.pool.apply(f, (x,))
 
     def submit(self, f, x):
+        if not self.executor:
+            import tutti
+
+            self.executor = tutti.Executor(WORKERS)
         return self.executor.submit(f, x).result
 
     def close(self):
         self.pool.terminate()
         self.pool.join()
-        self.executor.shutdown()
+        if self.executor:
+            self.executor.shutdown()
 
 
 class Multiprocessing(Peer):
@@ -393,8 +398,8 @@ if __name__ == "__main__":
     pool = make()
     small = numpy.ones(8)
     pool.apply({task}, {small})
-    before = peers.proportional()
     {item}
+    before = peers.proportional()
     peak = [0]
     import threading
     done = threading.Event()
@@ -405,6 +410,7 @@ if __name__ == "__main__":
     thread = threading.Thread(target=watch)
     thread.start()
     for _ in range(3):
+        got = None
         got = pool.apply({task}, {given})
     done.set()
     thread.join()
@@ -596,13 +602,15 @@ def echo(table):
 
 def install():
     """A venv with the peers, beside what .venv has."""
+    import tutti
+
     subprocess.run([sys.executable, "-m", "venv", "--system-site-packages",
                     str(VENV)], check=True)
     python = str(VENV / "bin/python")
     pip = [python, "-m", "pip", "-q", "--disable-pip-version-check", "install"]
-    wheels = list((ROOT / "build-wheel/dist").glob("tutti-*.whl"))
-    subprocess.run(pip + ["--no-deps", "--force-reinstall",
-                          *map(str, wheels)], check=True)
+    ours = pathlib.Path(tutti.__file__).resolve().parents[1]
+    theirs = next((VENV / "lib").glob("python3*/site-packages"))
+    (theirs / "tutti.pth").write_text("%s\n" % ours)
     for package in PACKAGES:
         if subprocess.run(pip + [package]).returncode:
             print(package, "cannot be installed")
