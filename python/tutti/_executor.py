@@ -12,6 +12,7 @@ from itertools import chain, islice
 
 from . import _check as check
 from . import _fault, _tutti
+from ._crew import Crew  # whose hook for forked children must come first
 from ._future import Future, Ledger
 from ._job import dump_setup
 
@@ -82,8 +83,6 @@ class Executor(futures.Executor):
                 )
             if self._crew is None:
                 sweep()
-                from ._crew import Crew
-
                 self._crew = Crew(
                     self._max_workers, setup=self._setup, **self._options
                 )
@@ -119,7 +118,7 @@ class Executor(futures.Executor):
 
     def wait(self, done, timeout=None):
         """Helps the workers' place until done(), or for `timeout` seconds."""
-        return self._start().wait(done, timeout)
+        return (self._crew or self._start()).wait(done, timeout)
 
     def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None):
         """An iterator over the results, in the order of the items.
@@ -154,12 +153,12 @@ class Executor(futures.Executor):
             crew = self._crew
         if crew is None:
             return
-        _leaving.add(crew)
         if cancel_futures:
             # A worker has, or is about to have, the first ones.
             for future in self.tasks()[self._max_workers :]:
                 future.cancel()
         crew.close()
+        _leaving.add(crew)
         if wait and crew.join():
             _leaving.discard(crew)
 
@@ -239,8 +238,11 @@ _exiting = False
 def sweep():
     """Forgets the crews that have left."""
     for crew in list(_leaving):
-        if crew.join(0):
-            _leaving.discard(crew)
+        try:
+            if crew.join(0):
+                _leaving.discard(crew)
+        except RuntimeError:
+            pass  # in a callback of one of its tasks
 
 
 def _at_exit():

@@ -48,11 +48,14 @@ class Future(futures.Future):
             return parts[name]
 
     def deliver(self, ok, value):
-        """The crew's: this is the outcome of the task."""
+        """The crew's: this is the outcome of the task. It may say so twice,
+        if a signal came the first time."""
         self.ledger.tasks.pop(self, None)
         if not ok and isinstance(value, _fault.InitializerError):
             self.ledger.broken = value
         with _guard:
+            if self._state in FINAL:
+                return
             if "_condition" not in self.__dict__:
                 if ok:
                     self._result = value

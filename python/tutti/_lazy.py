@@ -103,7 +103,7 @@ class _Step:
 class _Item:
     """An item that a worker has."""
 
-    done = False
+    done = taken = False
 
     def __init__(self, index, args, ready):
         self.index = index
@@ -111,10 +111,11 @@ class _Item:
         self.ready = ready  # gets those that are done
 
     def deliver(self, ok, value):
-        """The crew's: this is the outcome."""
+        """The crew's: this is the outcome. It may say so twice, if a signal
+        came the first time."""
         self.ok, self.value = ok, value
-        self.done = True
         self.ready.append(self)
+        self.done = True
 
 
 class _Stream:
@@ -226,8 +227,11 @@ class _Stream:
         with _Window(self, workers, ready) as flow:
             while flow.fill():
                 flow.crew.wait(lambda: ready)
-                flow.out -= 1
-                yield self.result(ready.popleft())
+                item = ready.popleft()
+                if not item.taken:
+                    item.taken = True
+                    flow.out -= 1
+                    yield self.result(item)
         self.leave(walk)
 
     def result(self, item):

@@ -245,13 +245,14 @@ class _Job:
         run = self.run
         if run.claim(self):
             return self.here()
-        if not run.executor.wait(lambda: self.done or run.error, timeout):
-            raise BatchTimeoutError(
-                "no result of a batch of %d tasks in %g s"
-                % (len(self.batch), timeout)
-            )
+        run.executor.wait(lambda: self.done or run.error, timeout)
         if run.error is not None:
             raise run.error
+        if not self.done:
+            raise BatchTimeoutError(
+                "no result of a batch of %d tasks in %s s"
+                % (len(self.batch), timeout)
+            )
         return self.value
 
     def here(self):
@@ -272,7 +273,10 @@ class _Job:
             self.ledger.tasks.pop(self, None)
 
     def deliver(self, ok, value):
-        """The crew's: this is the outcome."""
+        """The crew's: this is the outcome. It may say so twice, if a signal
+        came the first time."""
+        if self.done:
+            return
         self.leave()
         if ok:
             seconds, value = value

@@ -435,6 +435,74 @@ print(os.waitpid(child, 0)[1], executor.submit(abs, -5).result())
     assert (out, err) == ("1 2\n3 4\n0 5\n", "")
 
 
+def test_futures_of_another_process(script):
+    out, err = script("""
+import os, time, tutti
+future = tutti.submit(time.sleep, 1)
+child = os.fork()
+if child == 0:
+    try:
+        future.result()
+    except RuntimeError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(future.result())
+""")
+    assert "forked from" in out and out.endswith("None\n") and err == ""
+
+
+def test_an_interrupt_while_a_result_is_awaited(script):
+    process = script.start("""
+import tutti, time
+print(tutti.submit(abs, -1).result(), flush=True)
+try:
+    tutti.submit(time.sleep, 2).result()
+except KeyboardInterrupt:
+    print("interrupted", tutti.submit(abs, -2).result(), flush=True)
+""")
+    with process:
+        assert process.stdout.readline() == "1\n"
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (out, err) == ("interrupted 2\n", "")
+
+
+def test_a_future_cancelled_while_somebody_waits():
+    with tutti.Executor(1) as executor:
+        slow = executor.submit(time.sleep, 1)
+        until(slow.running)
+        future = executor.submit(abs, -1)
+        got = []
+
+        def wait():
+            try:
+                future.result()
+            except futures.CancelledError:
+                got.append(time.monotonic())
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.1)
+        assert future.cancel()
+        thread.join(30)
+        assert got and not slow.cancelled()
+
+
+def test_a_callback_may_make_another_executor(executor):
+    got = []
+
+    def again(_):
+        with tutti.Executor(1) as other:
+            got.append(other.submit(abs, -3).result())
+
+    with tutti.Executor(1) as first:
+        first.submit(time.sleep, 0.2).add_done_callback(again)
+    until(lambda: got)
+    assert got == [3]
+
+
 def test_tasks_that_submit():
     def outer(n):
         return tutti.submit(abs, -n).result()
