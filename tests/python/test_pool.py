@@ -408,6 +408,30 @@ def test_workers_share_the_first_ranges():
             assert len(set(pool.map(task, range(1, 9)))) == 4
 
 
+def test_a_worker_hands_back_what_it_has_not_begun(pool):
+    def task(x):
+        time.sleep(x)
+        return os.getpid()
+
+    pool.map(task, [0] * 1000)  # known to be short now: large chunks
+    pids = pool.map(task, [0.03] * 10 + [0] * 10)
+    assert len(set(pids[:10])) == 2
+
+
+def test_tasks_that_raise_stop_iteration(pool):
+    """A loop in C would take that for its end."""
+    def stop(x):
+        if x == 3:
+            raise StopIteration(x)
+        return x
+
+    for size in None, 2:
+        with pytest.raises(StopIteration) as caught:
+            pool.map(stop, range(6), size)
+        assert caught.value.tutti.index == 3
+        assert caught.value.tutti.results == [0, 1, 2, tutti.MISSING, 4, 5]
+
+
 def test_processes():
     with tutti.Pool() as pool:
         assert pool._processes == tutti.cpu_count()
