@@ -375,6 +375,34 @@ static void test_idle(void **state)
     tutti_place_close(place);
 }
 
+/* A zygote that is killed before a worker served was not at fault. */
+static void test_zygote_killed_at_once(void **state)
+{
+    tutti_place *place = open_place("processes:2");
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct work w;
+        tutti_job *job;
+        pid_t old = zygote_of(getpid()), zygote = old;
+        work_init(&w, 10);
+        tutti_loop loop = loop_of(&w);
+        tutti_options options = usual;
+        options.place = place;
+        if (old)
+            kill(old, SIGKILL);
+        assert_int_equal(tutti_submit(&job, &loop, &options), TUTTI_OK);
+        for (int k = 0; k < 2000 && (!zygote || zygote == old); k++)
+            zygote = zygote_of(getpid());
+        if (zygote && zygote != old)
+            kill(zygote, SIGKILL);
+        if (tutti_job_wait(job, 30)) /* it served, and lost its worker */
+            expect_detail("died with its zygote");
+        tutti_job_free(job);
+        work_fini(&w);
+    }
+    tutti_place_close(place);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -391,6 +419,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_surroundings),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_zygote_killed_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,6 +147,7 @@ struct tt_feeder {
     struct tt_zygote *zygotes;
     struct tt_process *processes;
     struct tt_feed *feeds;
+    unsigned killed;         /* zygotes in a row, before a worker served */
     tutti_bytes kept;        /* the job's payload that workers keep, */
     uint64_t kept_loop;      /* under this number */
     unsigned open;           /* feeds of open loops: their workers stay */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/constants.h"
@@ -233,7 +234,9 @@ static void bury_dead(struct tt_feeder *f)
 static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
 {
     char how[100];
-    tt_spawn_say(how, sizeof how, tt_spawn_wait(z->pid, GONE_MS));
+    int status = tt_spawn_wait(z->pid, GONE_MS);
+    bool killed = !z->late && status != -1 && WIFSIGNALED(status);
+    tt_spawn_say(how, sizeof how, status);
     if (z->late)
         snprintf(how, sizeof how, "did not start in time and was killed");
     for (struct tt_process *p = f->processes; p; p = p->next) {
@@ -248,7 +251,9 @@ static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
         tt_staff_turn(f, p, TT_PROCESS_DEAD);
     }
     bury_dead(f);
-    if (!z->proved)
+    if (killed && !z->proved && ++f->killed < FAILURES_MOST)
+        tt_feeder_due(f, 0); /* not its own fault: another may serve */
+    else if (!z->proved)
         tt_feed_starve(f, z,
                        tt_fail(TUTTI_ESYS,
                                "\"%.100s\", which makes worker processes, %s "
@@ -426,6 +431,7 @@ static void greet(struct tt_feeder *f, struct tt_process *p,
     if (!z->proved && z->weighed)
         tt_constant_learn(TT_PROCESS_OPEN, (double)(f->now - z->since) * 1e-9);
     z->proved = true;
+    f->killed = 0;
     tt_staff_turn(f, p, TT_PROCESS_IDLE);
 }
 
