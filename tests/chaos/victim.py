@@ -202,6 +202,12 @@ def run(request):
     return {"failed": first, "errors": errors, "wrong": wrong}
 
 
+def unraisable(lost):
+    """Python itself loses an interrupt in a __del__, and says so."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+
+
 def faces_to_check():
     yield lambda: tutti.map(abs, range(-5, 0), on="processes")
     for one in pools.values():
@@ -243,6 +249,7 @@ def main():
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, forget)
     warnings.filterwarnings("ignore", "worker .* was stopped by signal")
+    sys.unraisablehook = unraisable
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     reply = {"faces": list(FACES), "version": tutti.__version__}
