@@ -98,6 +98,27 @@ def test_only_what_ran_is_lost(crew):
     assert lost <= 10 * 8
 
 
+def test_a_loss_names_its_task():
+    """Of the few that are sent together; results before it have left."""
+    crew = Crew(1)
+    before = crew.call(lambda: tutti.task.index)
+
+    def f(n):
+        time.sleep(0.001)
+        if n % 30 == 20:
+            os._exit(1)
+        return n
+
+    tasks = [submit(crew, f, n) for n in range(90)]
+    await_all(crew, tasks)
+    for n, task in enumerate(tasks):
+        if n % 30 == 20:
+            assert str(task.error).endswith(" task %d" % (before + 1 + n))
+        else:
+            assert task.value == n
+    close(crew)
+
+
 def test_task_timeout():
     crew = Crew(2, task_timeout=0.3)
     late = submit(crew, time.sleep, 100)
@@ -388,3 +409,4 @@ def test_interrupted_deliveries(crew):
             hits += 1
         assert crew.wait(lambda: task.done, 30)
         assert task.value is None and task.tries in (1, 2)
+    assert hits
