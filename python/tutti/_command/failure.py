@@ -3,6 +3,8 @@
 import os
 import sys
 
+from .._fault import Error
+
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -43,6 +45,9 @@ def say(sentence):
 
 def say_failure(error, before):
     failure = failure_of(error)
+    if isinstance(error, Error):  # its sentence names the task
+        say("%s%s (%s)" % (before, error, failure.arguments))
+        return
     say(
         "%stask %d failed: %s (%s)"
         % (before, failure.index, describe(error), failure.arguments)
