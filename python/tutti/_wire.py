@@ -13,6 +13,7 @@ PROTOCOL = 5
 PICKLED = 0x80  # the first byte of a pickle; others: see _tutti.pack()
 FEW = 8  # items that are not worth packing
 LARGE = 1 << 16  # bytes of a buffer that travels beside the pickle
+BULK = 1 << 20  # bytes of a pickle that travels as a block itself
 SOON = 0.0002
 
 _maps = 0  # that have processes, in all threads; guarded by _guard
@@ -58,6 +59,19 @@ def dump(value, dumps=dumps):
     them: for load()."""
     aside = Aside()
     return dumps(value, aside), aside.buffers
+
+
+def as_block(data, buffers=()):
+    """The same where the bytes are many: in a block they are copied once, and
+    read where they are."""
+    return (b"b", [data, *buffers]) if len(data) >= BULK else (data, [*buffers])
+
+
+def out_of_block(data, blocks):
+    """What as_block() was given."""
+    if data[0] != ord("b"):
+        return data, blocks
+    return memoryview(blocks[0]), blocks[1:]
 
 
 class Bulk:
@@ -217,6 +231,8 @@ def dump_range(columns, begin, end, base, seed, memo):
     try:
         parts, buffers = _dump_columns(columns, begin, end)
         buffers = [memo.take(buffer) for buffer in buffers]
+        if len(parts) == 1:
+            parts[0], buffers = as_block(parts[0], buffers)
         head = base.to_bytes(8, "little") + seed.to_bytes(8, "little")
         return (head, *parts, buffers)
     except BaseException as error:
@@ -234,9 +250,10 @@ def load_results(view, blocks, begin):
     before it."""
     with view:
         try:
-            if view[0] != PICKLED:
-                return _tutti.unpack(view)
-            return load(view, blocks)
+            data, blocks = out_of_block(view, blocks)
+            if data[0] == PICKLED:
+                return load(data, blocks)
+            return _tutti.unpack(data)
         except BaseException as error:
             survive(error)
             what = "the results of task %d and behind cannot be read back"
@@ -313,7 +330,7 @@ def _number(view, i):
 def load_range(view, blocks):
     """The columns of a range: sequences, or iterators that must be used up
     before the view is released."""
-    body = view[16:]
+    body, blocks = out_of_block(view[16:], blocks)
     if body[0] == PICKLED:
         return load(body, blocks)
     if body[0] != ord("c"):
@@ -345,7 +362,7 @@ def dump_results(results, begin):
     """Parts of bytes, and a list of buffers."""
     try:
         packed = len(results) >= FEW and _tutti.pack(results, 0, len(results))
-        return packed or dump(bulky(results))
+        return as_block(packed) if packed else as_block(*dump(bulky(results)))
     except BaseException as error:
         survive(error)
         at, cause = first_bad(results, dumps) or (0, error)

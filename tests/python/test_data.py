@@ -106,3 +106,31 @@ def test_identity_within_an_item_is_kept():
     a = ["shared"]
     for one, two in tutti.map(same, [(a, a)] * 20, on="processes"):
         assert one is two
+
+
+@pytest.mark.parametrize("size", [10, 2**20 - 50, 2**20, 3 * 2**20])
+def test_large_pickles(size, on):
+    """Bytes without buffers, copied once."""
+    for make in (lambda: "x" * size, lambda: ["ab"] * (size // 4)):
+        value = make()
+        back = tutti.map(pair, [value, 1], [2, value], on=on)
+        assert back == [(value, 2), (1, value)]
+
+
+def test_large_packed_items_as_block_or_not():
+    from tutti._wire import Memo, dump_range, load_range
+
+    for n in (10, 2**17 - 2, 2**17, 2**18):
+        *parts, buffers = dump_range((list(range(n)),), 0, n, 7, 0, Memo())
+        assert len(buffers) == (n >= 2**17 - 1)
+        column, = load_range(memoryview(b"".join(parts)), tuple(buffers))
+        assert list(column) == list(range(n))
+
+
+def test_large_pickles_with_buffers():
+    numpy = pytest.importorskip("numpy")
+    value = ["text %d" % i for i in range(200000)], numpy.arange(50000.0)
+    (texts, array), = tutti.map(same, [value], on="processes:1")
+    assert texts == value[0]
+    array += 1
+    assert (array == value[1] + 1).all()
