@@ -90,9 +90,8 @@ static uint32_t news(struct tt_py_queue *q)
     return q->run ? tutti_run_news(q->run) : 0;
 }
 
-/* Helps the place until there are news since `seen`, for at most `seconds`, and
- * settles what arrived. -1: a signal raised. */
-static int help(struct tt_py_queue *q, uint32_t seen, double seconds)
+/* Helps the place until there are news since `seen`, for at most `seconds`. */
+static void stand_by(struct tt_py_queue *q, uint32_t seen, double seconds)
 {
     tutti_run *run = q->run;
     if (q->delivering && seconds > NARROW)
@@ -107,6 +106,15 @@ static int help(struct tt_py_queue *q, uint32_t seen, double seconds)
     PyEval_RestoreThread(thread);
     q->helpers -= run != NULL;
     tt_py_outcome_wait(outer);
+}
+
+/* Settles what arrived, once something may have. What another thread has told
+ * of, and waits for the interpreter's lock to settle, is told of no more. -1: a
+ * signal raised. */
+static int help(struct tt_py_queue *q, uint32_t seen, double seconds)
+{
+    if (!atomic_load_explicit(&q->backlog.arrived, memory_order_acquire))
+        stand_by(q, seen, seconds);
     return tt_py_outcome_settle(q, true) < 0 ? -1 : PyErr_CheckSignals();
 }
 

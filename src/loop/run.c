@@ -37,6 +37,7 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     atomic_init(&run->joined, 1);
     atomic_init(&run->closed, 0);
     atomic_init(&run->open, 0);
+    atomic_init(&run->seats, 0);
     atomic_init(&run->news, 0);
     run->base = 0;
     run->unsettles = false;

@@ -38,6 +38,8 @@ struct tutti_run {
     _Atomic uint32_t joined;     /* lanes handed out, the caller's included */
     _Atomic uint32_t closed;     /* cancelled, out of time, or failed */
     _Atomic uint32_t open;       /* an open loop that may get tasks */
+    _Atomic uint32_t seats;      /* its workers, invited and not left; its
+                                    place's */
     _Atomic uint32_t news;       /* times it was settled; a futex */
     struct tutti_run *unsettled; /* the next one; its place's */
     bool unsettles;              /* it is in that list */

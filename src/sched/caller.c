@@ -234,11 +234,15 @@ tutti_status tutti_run_begin(tutti_run **out, const tutti_loop *loop,
     return status;
 }
 
+/* Seats that leave count themselves out before they look for tasks a last
+ * time, so what was added before this is seen by one of the two. Who is inside
+ * does not say: that may be somebody who settles. */
 static bool invite_missing(struct tutti_run *run)
 {
     bool asked = false;
     pthread_mutex_lock(&run->guard);
-    unsigned have = tt_run_inside(run);
+    atomic_thread_fence(memory_order_seq_cst);
+    unsigned have = atomic_load(&run->seats);
     if (have < run->width)
         asked =
             run->place->ops->invite(run->place->state, run, run->width - have);

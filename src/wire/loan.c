@@ -49,7 +49,7 @@ bool tt_note_send(int socket, const struct tt_note *note, const int *fds,
 static bool take_rights(struct msghdr *message, int *fds, unsigned count)
 {
     struct cmsghdr *head = CMSG_FIRSTHDR(message);
-    int got[TT_NOTE_FDS];
+    int got[sizeof(union control) / sizeof(int)]; /* padding has room, too */
     size_t n = 0;
     if (head && head->cmsg_level == SOL_SOCKET &&
         head->cmsg_type == SCM_RIGHTS && head->cmsg_len >= CMSG_LEN(0)) {

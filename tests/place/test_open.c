@@ -158,6 +158,59 @@ static void test_waits_in_settle(void **state)
     end(&q, queue, place);
 }
 
+/* Whose turn it is: of who settles, of who asks meanwhile, of both. */
+static _Atomic int turn;
+
+static void settle_late(void *context)
+{
+    struct queue *q = context;
+    q->settled++;
+    if (turn != 1)
+        return;
+    turn = 2;
+    for (int i = 0; i < 2000 && turn == 2; i++)
+        usleep(1000);
+    usleep(50000);
+}
+
+static void *ask_beside(void *queue)
+{
+    while (turn != 2)
+        usleep(100);
+    uint32_t seen = tutti_run_news(queue);
+    assert_int_equal(tutti_run_extend(queue, 1, true), TUTTI_OK);
+    turn = 3;
+    tutti_run_help(queue, seen, 20);
+    assert_int_not_equal(tutti_run_news(queue), seen);
+    return NULL;
+}
+
+/* Who asks when another has done its last work, but is not gone, is served. */
+static void test_asks_late(void **state)
+{
+    static struct queue q, beside;
+    tutti_place *place = open_place("processes:2");
+    tutti_run *queue = begin(&q, place, 0);
+    tutti_run *other = begin(&beside, place, 0);
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(tutti_run_extend(other, 1, true), TUTTI_OK);
+    await(&beside, other, 1);
+    assert_int_equal(tutti_run_extend(queue, 1, true), TUTTI_OK);
+    await(&q, queue, 1);
+    open_message.settle = settle_late;
+    turn = 1;
+    pthread_create(&thread, NULL, ask_beside, other);
+    assert_int_equal(tutti_run_extend(queue, 1, true), TUTTI_OK);
+    await(&q, queue, 2);
+    pthread_join(thread, NULL);
+    assert_int_equal(beside.ended, 2);
+    tutti_run_finish(other);
+    assert_int_equal(tutti_run_end(other), TUTTI_OK);
+    work_fini(&beside.work);
+    end(&q, queue, place);
+}
+
 struct asker {
     struct queue *q;
     tutti_run *queue;
@@ -343,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_tasks),
         cmocka_unit_test(test_many_wait),
         cmocka_unit_test(test_waits_in_settle),
+        cmocka_unit_test(test_asks_late),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_late),
         cmocka_unit_test(test_worn_out),

@@ -411,6 +411,36 @@ def test_wait(crew):
         crew.wait(lambda: True, "soon")
 
 
+def test_wait_settles_what_another_thread_has_told_of(crew):
+    """A result came to a thread that now waits for the interpreter's lock,
+    which this one has: to sleep until more comes would be too late."""
+
+    class Here(Task):
+        def deliver(self, ok, value):
+            super().deliver(ok, value)
+            self.thread = threading.get_ident()
+
+    other = threading.Thread(target=crew.call, args=(time.sleep, (2,)))
+    other.start()
+    interval = sys.getswitchinterval()
+    here = []
+    while other.is_alive() and not any(here):
+        time.sleep(0.01)
+        task = Here()
+        sys.setswitchinterval(60)
+        try:
+            crew.submit(task, abs, (-1,))
+            until = time.monotonic() + 0.05
+            while time.monotonic() < until:
+                pass
+            crew.wait(lambda: task.done)
+        finally:
+            sys.setswitchinterval(interval)
+        here.append(task.thread == threading.get_ident())
+    other.join()
+    assert any(here)
+
+
 def test_wait_ends_with_the_crew(crew):
     close(crew)
     assert not crew.wait(lambda: False)

@@ -166,6 +166,27 @@ def test_a_setup_that_fails():
 # The end.
 
 
+def test_more_tasks_while_failures_are_told():
+    """The only worker could not be had: what is submitted where that is told
+    has it tried again, and is not left over."""
+    crew = Crew(1, setup=(os._exit, (3,), {}))
+    over = threading.Event()
+    errors = []
+
+    class Again:
+        def deliver(self, ok, value):
+            errors.append(value)
+            if len(errors) < 4:
+                crew.submit(Again(), abs, (-1,))
+            else:
+                over.set()
+
+    crew.submit(Again(), abs, (-1,))
+    assert over.wait(60)
+    assert all(isinstance(error, tutti.WorkerLostError) for error in errors)
+    close(crew)
+
+
 def test_workers_come_at_once():
     crew = Crew(3)
     assert crew.wait(lambda: len(crew.pids()) == 3, 30)

@@ -163,13 +163,35 @@ static int file_of(size_t size, int seals)
     return fd;
 }
 
+/* More descriptors than any message of ours has. */
+static bool send_many(int socket, int fd)
+{
+    union {
+        char room[CMSG_SPACE(8 * sizeof fd)];
+        struct cmsghdr align;
+    } rights = {{0}};
+    struct tt_note note = {0};
+    struct iovec part = {&note, sizeof note};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = rights.room,
+                             .msg_controllen = sizeof rights.room};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(8 * sizeof fd);
+    for (int i = 0; i < 8; i++)
+        memcpy(CMSG_DATA(head) + i * (int)sizeof fd, &fd, sizeof fd);
+    return sendmsg(socket, &message, 0) == sizeof note;
+}
+
 /* Messages over the socket that are not what they should be. */
 static void test_wild_socket(void **state)
 {
     tt_arena_trim(0);
     size_t files = count_files();
     (void)state;
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         struct ends e;
         tutti_bytes raw = {0};
         struct tt_note note = {.serial = 1, .size = 8192};
@@ -182,6 +204,8 @@ static void test_wild_socket(void **state)
         note.size = i == 4 ? 4096 : 8192;
         if (i == 5)
             assert_int_equal(send(e.worker.fd, "hello", 5, 0), 5);
+        else if (i == 7)
+            assert_true(send_many(e.worker.fd, fds[1]));
         else
             assert_true(tt_note_send(e.worker.fd, &note, fds + (i == 6),
                                      i == 0 ? 2 : 1));

@@ -42,10 +42,12 @@ static struct tt_feed *make_feed(struct tt_feeder *f, tutti_run *run)
     return feed;
 }
 
-/* What an open loop still has will not be run. */
+/* What an open loop still has will not be run. What comes later brings new
+ * seats. */
 static void lose_rest(struct tt_feeder *f, struct tt_feed *feed)
 {
     struct tt_range range;
+    atomic_thread_fence(memory_order_seq_cst);
     const char *why = feed->status ? feed->why : "no worker was left";
     while (tt_ledger_next(&feed->ledger, feed->run, TT_CLAIM_MAX, &range))
         if (tt_ledger_skip(&feed->ledger, feed->run, &range))
@@ -65,7 +67,7 @@ static void end_feed(struct tt_feeder *f, struct tt_feed *feed)
     if (feed->message->lost && !run->caller)
         lose_rest(f, feed);
     if (tt_ledger_held(&feed->ledger, 0) ||
-        (!run->caller && tt_run_left(run) > 0))
+        (!run->caller && !run->endless && tt_run_left(run) > 0))
         tt_run_close(run, feed->status ? feed->status : TUTTI_ELOST,
                      feed->status ? feed->why : "no worker was left");
     tt_ledger_fini(&feed->ledger);
@@ -101,6 +103,7 @@ static void leave(struct tt_feeder *f, struct tt_seat *seat)
     while (*at != seat)
         at = &(*at)->next;
     *at = seat->next;
+    atomic_fetch_sub(&run->seats, 1);
     if (!feed->seats)
         end_feed(f, feed);
     free(seat);
@@ -122,6 +125,7 @@ void tt_feed_order(struct tt_feeder *f, const struct tt_order *order)
         seat->next = feed->seats;
         feed->seats = seat;
     }
+    atomic_fetch_sub(&order->run->seats, order->workers - made);
     if (feed && !feed->seats)
         end_feed(f, feed);
     for (; made < order->workers; made++)

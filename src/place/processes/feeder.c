@@ -219,6 +219,7 @@ static bool turn(struct tt_feeder *f, tutti_run *run, uint32_t seen,
     pthread_mutex_lock(&f->drive);
     f->driven = true;
     watch(f, 0);
+    (void)atomic_exchange(&f->asked, false);
     take_orders(f);
     work(f, sockets);
     if (!f->unsettled && !f->wants_thread && !served(run, seen)) {
@@ -294,6 +295,15 @@ static bool drive(struct tt_feeder *f, tutti_run *run, uint32_t seen,
     return by == BY_SIGNAL;
 }
 
+/* Who asked while this thread drove no more, but had the role still, waits in
+ * vain for it: the feeder thread looks. */
+static void give_up_role(struct tt_feeder *f)
+{
+    pthread_mutex_unlock(&f->role);
+    if (atomic_exchange(&f->asked, false))
+        ring(f->bells[TT_FEEDER]);
+}
+
 /* Where somebody else drives, it only waits. */
 static void wait_for(tutti_run *run, uint32_t seen, uint64_t ns)
 {
@@ -310,12 +320,13 @@ void tt_feeder_help(struct tt_feeder *f, tutti_run *run, uint32_t seen,
     if (served(run, seen))
         return;
     unsigned forks = tt_forks();
+    atomic_store(&f->asked, true);
     if (pthread_mutex_trylock(&f->role)) {
         ring(f->bells[TT_DRIVER]);
     } else {
         bool ended = drive(f, run, seen, end);
         if (forks == tt_forks())
-            pthread_mutex_unlock(&f->role);
+            give_up_role(f);
         if (ended)
             return;
     }

@@ -139,6 +139,7 @@ struct tt_feeder {
     pthread_mutex_t role;    /* held by the thread that drives; recursive: it
                                 may wait again, in what it settles */
     pthread_mutex_t drive;   /* guards what follows; before pool->guard */
+    _Atomic bool asked;      /* somebody has something for who drives */
     bool driven;             /* there is one */
     bool missed;             /* the feeder thread left something to it */
     bool wants_thread;       /* a zygote is to be started by the feeder thread,

@@ -105,6 +105,7 @@ static unsigned invite(void *state, tutti_run *run, unsigned workers)
         feeder = pool->feeder = tt_feeder_start(pool);
     if (feeder) {
         tt_run_count_in(run, workers);
+        atomic_fetch_add(&run->seats, workers);
         order->next = feeder->orders;
         feeder->orders = order;
     }
