@@ -25,6 +25,7 @@ test:
 
 chaos:
 	@tools/setup.sh test
+	@$(MAKE) --no-print-directory build
 	@.venv/bin/python tests/chaos/chaos.py --runs 10000
 
 check:
