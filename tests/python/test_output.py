@@ -177,6 +177,18 @@ print([text.getvalue()])
     assert sorted(out.splitlines()) == ["['waits here\\n']", "child"]
 
 
+def test_a_thread_that_prints_after_its_task(script):
+    out, _ = script("""
+import threading, time, tutti
+def f(x):
+    print("now")
+    threading.Timer(0.3, print, ["late"]).start()
+tutti.map(f, [1], on="processes:1")
+time.sleep(2)
+""")
+    assert out == "now\nlate\n"
+
+
 def test_interrupt_while_printing(monkeypatch):
     class Interrupts(io.StringIO):
         def write(self, text):
