@@ -44,10 +44,11 @@ def dump_job(f, star, keep, given, setup):
     except BaseException as error:
         survive(error)
         cause = error
-    raise _refuse(f, cause)
+    raise refuse_function(f, cause)
 
 
-def _refuse(f, cause):
+def refuse_function(f, cause):
+    """What says that a function cannot travel, and which part of it."""
     from ._culprit import culprit
 
     what = "the function %s cannot be sent to another process" % cut(f)

@@ -127,7 +127,6 @@ class _Stream:
             raise ValueError(
                 "errors must be 'raise' or 'return', got %r" % (errors,)
             )
-        self.call = call
         self.there = self.unordered if mixed else self.ordered
         self.place, count = _place(call, on)
         self.most = count
@@ -192,23 +191,17 @@ class _Stream:
             return self.there(workers, walk)
 
     def travels(self):
-        """Whether a task can go to a worker."""
-        from ._wire import dump
+        """Whether the function can go to a worker; else there is a warning."""
+        from ._job import refuse_function, stays
+        from ._wire import dump, survive
 
         try:
             dump(self.f)
-        except Exception as error:
-            self.warn(error)
+            return True
+        except BaseException as error:
+            survive(error)
+            stays(self.f, refuse_function(self.f, error))
             return False
-        return True
-
-    def warn(self, error):
-        import warnings
-
-        warnings.warn(
-            "tutti.%s runs its tasks in the caller, since something cannot "
-            "travel to a worker: %s" % (self.call, error), stacklevel=4
-        )
 
     # In workers.
 
@@ -240,7 +233,9 @@ class _Stream:
         error = item.value
         if self.place == "auto" and isinstance(error, _fault.UnpicklableError):
             if not self.stays:
-                self.warn(error)
+                from ._job import stays
+
+                stays(self.f, error)
                 self.stays = True
             walk = self.walk([item.args if self.star else item.args[0]])
             walk.index = item.index

@@ -191,7 +191,7 @@ def test_what_cannot_travel_stays_with_one_warning():
         time.sleep(0.005)
         return os.getpid(), lock.locked()
 
-    with pytest.warns(UserWarning, match="cannot") as warned:
+    with pytest.warns(RuntimeWarning, match="cannot") as warned:
         got = set(tutti.imap(f, range(20)))
     assert got == {(os.getpid(), False)} and len(warned) == 1
 
@@ -202,7 +202,7 @@ def test_an_item_that_cannot_travel():
         return type(x).__name__
 
     items = [1] * 30 + [threading.Lock()] + [1] * 30
-    with pytest.warns(UserWarning, match="cannot") as warned:
+    with pytest.warns(RuntimeWarning, match="cannot") as warned:
         got = list(tutti.imap(f, items))
     assert got == ["int"] * 30 + ["lock"] + ["int"] * 30
     assert len(warned) == 1
