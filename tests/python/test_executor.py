@@ -490,6 +490,16 @@ def test_a_future_cancelled_while_somebody_waits():
         assert got and not slow.cancelled()
 
 
+def test_wait_is_told_of_a_cancellation():
+    with tutti.Executor(1) as executor:
+        slow = executor.submit(time.sleep, 1)
+        until(slow.running)
+        future = executor.submit(abs, -1)
+        threading.Timer(0.2, future.cancel).start()
+        done, left = futures.wait([future], timeout=30)
+        assert done == {future} and future.cancelled()
+
+
 def test_a_callback_may_make_another_executor(executor):
     got = []
 

@@ -199,12 +199,14 @@ def test_what_cannot_travel_stays_with_one_warning():
 def test_an_item_that_cannot_travel():
     def f(x):
         time.sleep(0.005)
-        return type(x).__name__
+        return type(x).__name__, tutti.task.index
 
-    items = [1] * 30 + [threading.Lock()] + [1] * 30
+    items = [1] * 30 + [threading.Lock()] + [1] * 120
     with pytest.warns(RuntimeWarning, match="cannot") as warned:
         got = list(tutti.imap(f, items))
-    assert got == ["int"] * 30 + ["lock"] + ["int"] * 30
+    assert [name for name, _ in got] == (
+        ["int"] * 30 + ["lock"] + ["int"] * 120)
+    assert [index for _, index in got] == list(range(151))
     assert len(warned) == 1
     with pytest.raises(tutti.UnpicklableError):
         list(tutti.imap(f, items, on="processes"))
