@@ -300,9 +300,9 @@ class _Window:
         return self.out > 0
 
     def send(self, item):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         self.crew.submit(item, self.step, (item.index, item.args))
-        spent = time.perf_counter() - begin
+        spent = time.thread_time() - begin
         self.slow = self.slow + 1 if spent > self.stream.dear else 0
         if self.slow == DEAR:
             self.stream.stays = True

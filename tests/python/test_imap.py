@@ -198,7 +198,7 @@ def test_what_cannot_travel_stays_with_one_warning():
 
 def test_an_item_that_cannot_travel():
     def f(x):
-        time.sleep(0.005)
+        time.sleep(0.01)
         return type(x).__name__, tutti.task.index
 
     items = [1] * 30 + [threading.Lock()] + [1] * 120
