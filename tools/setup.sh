@@ -8,7 +8,8 @@ export PATH="/usr/bin:/bin:$PATH"
 build=(gcc libc6-dev meson ninja-build pkg-config
     python3 python3-dev python3-venv python3-mesonpy python3-cloudpickle)
 demo=(python3-numpy python3-joblib)
-test=(python3-numpy python3-threadpoolctl python3-pytest python3-pytest-timeout libcmocka-dev
+test=(python3-numpy python3-threadpoolctl python3-pytest
+    python3-pytest-timeout libcmocka-dev
     libpython3.11-testsuite python3-sklearn
     g++ binutils clang clang-format libclang-rt-dev valgrind)
 

@@ -197,7 +197,8 @@ class Pickler(pickle.Pickler):
 def dumps(value, aside=None, main=False, table=None):
     """The bytes of a value; None: it is beyond this module."""
     cloudpickle = sys.modules.get("cloudpickle")
-    if cloudpickle is not None and cloudpickle.list_registry_pickle_by_value():
+    registered = getattr(cloudpickle, "list_registry_pickle_by_value", tuple)
+    if registered():
         return None
     file = io.BytesIO()
     pickler = Pickler(file, 5, buffer_callback=aside)
