@@ -166,7 +166,7 @@ void tt_link_wake(struct tt_link *link)
 bool tt_channel_ready(const struct tt_channel *channel)
 {
     const struct tt_link *link = channel->link;
-    return link && (link->gave || tt_ring_filled(&link->in) ||
+    return link && (link->gave || link->broken || tt_ring_filled(&link->in) ||
                     (tt_channel_full(channel) && tt_ring_room(&link->out)));
 }
 
@@ -180,7 +180,8 @@ void tt_channel_watch(struct tt_channel *channel, unsigned bell)
 static bool stirs(const struct tt_channel *channel)
 {
     const struct tt_link *link = channel->link;
-    return tt_ring_filled(&link->in) || atomic_load(&link->map->pair->closed);
+    return tt_ring_filled(&link->in) || link->broken ||
+           atomic_load(&link->map->pair->closed);
 }
 
 static bool spin(const struct tt_channel *channel, uint64_t until)

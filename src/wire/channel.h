@@ -52,8 +52,8 @@ bool tt_channel_ready(const struct tt_channel *channel);
 
 /* Takes the next frame, if one is there; sets channel->ended when all was read
  * and the other end is gone. The parcel is valid until the next call.
- * TUTTI_ESYS: what came is not a frame, or what the ring says is impossible:
- * the channel is useless. */
+ * TUTTI_ESYS: what came is not a frame, or what the ring says is impossible;
+ * TUTTI_EMEM: the channel is useless from then on. */
 TUTTI_MUST_CHECK tutti_status tt_channel_next(struct tt_channel *channel,
                                               bool *there,
                                               struct tt_frame *frame,

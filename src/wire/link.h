@@ -12,7 +12,7 @@ struct tt_link {
     struct tt_ring_end in, out;
     /* Atomic for the other threads of a worker, which send too. */
     _Atomic bool gone;   /* the socket says so */
-    _Atomic bool broken; /* impossible positions */
+    _Atomic bool broken; /* nonsense came, or no memory was left */
 
     /* Receiving. */
     tutti_bytes buffer; /* read; [taken, buffer.size) not handed out yet */

@@ -106,10 +106,8 @@ static void made_room(struct tt_link *link)
 static tutti_status read_ring(struct tt_link *link)
 {
     size_t size = tt_ring_filled(&link->in);
-    if (size == SIZE_MAX) {
-        link->broken = true;
+    if (size == SIZE_MAX)
         return tt_fail(TUTTI_ESYS, "the channel's ring is damaged");
-    }
     if (!size)
         return TUTTI_OK;
     tt_bytes_shift(&link->buffer, link->taken);
@@ -143,6 +141,8 @@ tutti_status tt_channel_next(struct tt_channel *channel, bool *there,
     if (!link)
         return TUTTI_OK;
     drop_parcel(link);
+    if (link->broken)
+        return tt_fail(TUTTI_ESYS, "the channel's ring is damaged");
     tutti_status status = look(channel, there, frame, parcel);
     /* The socket is asked when the first look finds nothing; what was written
      * before the end is there once it is known. */
@@ -151,6 +151,8 @@ tutti_status tt_channel_next(struct tt_channel *channel, bool *there,
         channel->ended = !status && !*there;
     }
     link->gave = *there;
+    if (status)
+        link->broken = true;
     /* An answer says that its question's blocks are free. */
     tt_loans_reap(&link->loans, link->out.ring);
     return status;

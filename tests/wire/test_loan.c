@@ -425,6 +425,74 @@ static void test_wait(void **state)
     }
 }
 
+/* Has the other end send a message back. */
+static void pass(struct tt_channel *place, uint64_t begin, const size_t *blocks)
+{
+    uint64_t until = tt_clock() + 20000000000u;
+    put(place, begin, 0, blocks);
+    tt_channel_send(place, false);
+    while (!take(place, begin, 0, blocks))
+        if (tt_clock() > until)
+            fail_msg("no answer in 20 s");
+}
+
+/* A block that a forked child may look at is not given back. */
+static void test_fork(void **state)
+{
+    struct tt_channel place;
+    struct tt_frame frame;
+    tutti_parcel parcel;
+    int bell, status, go[2];
+    bool there = false;
+    char byte = 0;
+    static const size_t one[] = {300000, 0};
+    pid_t pid = start(&place, &bell);
+    (void)state;
+    assert_int_equal(pipe(go), 0);
+    put(&place, 1, 0, one);
+    tt_channel_send(&place, false);
+    while (!there)
+        assert_int_equal(tt_channel_next(&place, &there, &frame, &parcel),
+                         TUTTI_OK);
+    tutti_block *block = tutti_block_keep(parcel.blocks[0]);
+    pid_t child = fork();
+    if (child == 0) {
+        if (read(go[0], &byte, 1) != 1)
+            _exit(1);
+        for (size_t i = 0; i < one[0]; i++)
+            if (((char *)tutti_block_data(block))[i] != pattern(1001, i))
+                _exit(2);
+        _exit(0);
+    }
+    tutti_block_drop(block);
+    for (uint64_t i = 2; i < 8; i++)
+        pass(&place, i, one);
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    tt_channel_fini(&place);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(bell);
+    close(go[0]);
+    close(go[1]);
+}
+
+/* A place that cannot send any more knows it, although nothing comes. */
+static void test_wild_tail(void **state)
+{
+    struct ends e;
+    (void)state;
+    make(&e);
+    atomic_store(&e.place.link->out.ring->tail, 12345);
+    put(&e.place, 1, 10, NULL);
+    tt_channel_send(&e.place, false);
+    assert_false(tt_channel_full(&e.place));
+    assert_true(tt_channel_ready(&e.place));
+    assert_int_equal(use(&e.place), TUTTI_ESYS);
+    fini(&e);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +500,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_claims),     cmocka_unit_test(test_wild_socket),
         cmocka_unit_test(test_wild_start), cmocka_unit_test(test_both_full),
         cmocka_unit_test(test_killed),     cmocka_unit_test(test_wait),
+        cmocka_unit_test(test_fork),       cmocka_unit_test(test_wild_tail),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -221,7 +221,8 @@ static int talk(void *arg, uint64_t loop, size_t begin, size_t end,
     pid_t pid = fork();
     if (pid == 0) {
         tutti_worker_at(555);
-        tutti_worker_say(TUTTI_SAYS_ERR, "", 0);
+        close(STDERR_FILENO); /* where this goes */
+        tutti_worker_say(TUTTI_SAYS_ERR, "a child", 7);
         _exit(0);
     }
     waitpid(pid, &status, 0);
