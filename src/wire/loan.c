@@ -74,10 +74,12 @@ tutti_status tt_note_receive(int socket, struct tt_note *note, int *fds,
                              .msg_control = rights.room,
                              .msg_controllen = sizeof rights.room};
     ssize_t n;
+    /* ECONNRESET is said once, when the other end died with messages unread;
+     * what it had sent comes after it. */
     do
         n = recvmsg(socket, &message,
                     MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n <= 0)
         return tt_fail(TUTTI_ESYS, "the channel ended before its descriptors");
     bool all = take_rights(&message, fds, count);

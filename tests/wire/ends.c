@@ -68,8 +68,8 @@ bool take(struct tt_channel *channel, uint64_t begin, size_t size,
     tutti_parcel parcel;
     bool there;
     size_t count = 0;
-    assert_int_equal(tt_channel_next(channel, &there, &frame, &parcel),
-                     TUTTI_OK);
+    if (tt_channel_next(channel, &there, &frame, &parcel))
+        fail_msg("message %d: %s", (int)begin, tutti_detail());
     if (!there)
         return false;
     assert_int_equal(frame.begin, begin);
