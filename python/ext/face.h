@@ -269,6 +269,10 @@ void tt_py_mailbox_look(struct tt_py_mailbox *box);
 /* The caller goes to wait without the lock, or is back. */
 void tt_py_mailbox_leave(struct tt_py_mailbox *box, bool away);
 
+/* heap.c */
+/* Keeps memory that is needed again. For a process of tutti's own. */
+void tt_py_heap_keep(void);
+
 /* pack.c */
 extern PyType_Spec tt_py_packed_spec;
 /* The items of a range have been used: their bytes may go. */

@@ -205,6 +205,7 @@ PyObject *tt_py_serve(PyObject *module, PyObject *args)
     (void)module;
     if (!PyArg_ParseTuple(args, "iO", &control, &worker))
         return NULL;
+    tt_py_heap_keep();
     int channel = tutti_zygote_serve(
         control, PyOS_BeforeFork, PyOS_AfterFork_Parent, PyOS_AfterFork_Child);
     if (channel >= 0)
