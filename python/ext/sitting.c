@@ -5,8 +5,9 @@
 
 #include <time.h>
 
-/* What has been computed for so many ns leaves at once. */
-#define BATCH_NS 100000
+/* What was computed in so many ns leaves together, and is lost together with
+ * its worker: tiny tasks are not worth a message each. */
+#define BATCH_NS 20000
 
 /* What a worker keeps while it serves one queue. */
 struct sitting {

@@ -83,6 +83,7 @@ def test_idle_workers_killed_again_and_again(crew):
 
 def test_only_what_ran_is_lost(crew):
     """Tasks beside one that ends its worker again and again."""
+    first = crew.call(lambda: tutti.task.index) + 1
     tasks = [
         submit(crew, os._exit if n % 50 == 25 else abs, n) for n in range(500)
     ]
@@ -90,12 +91,14 @@ def test_only_what_ran_is_lost(crew):
     for n, task in enumerate(tasks):
         if n % 50 == 25:
             assert isinstance(task.error, tutti.WorkerLostError)
+            assert str(task.error).endswith(" task %d" % (first + n))
         elif task.outcomes[0][0]:
             assert task.value == n
         else:
             assert isinstance(task.error, tutti.WorkerLostError)
-    lost = sum(not task.outcomes[0][0] for task in tasks)
-    assert lost <= 10 * 8
+    lost = [task.error for task in tasks if not task.outcomes[0][0]]
+    pids = {str(error).partition("pid ")[2].partition(")")[0] for error in lost}
+    assert len(lost) <= 10 * 8 and len(pids) == 10
 
 
 def test_a_loss_names_its_task():
