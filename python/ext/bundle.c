@@ -42,6 +42,39 @@ int tt_py_bundle_init(struct tt_py_state *state)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+static bool is_bulk(PyObject *value)
+{
+    return (PyBytes_CheckExact(value) && PyBytes_GET_SIZE(value) >= LARGE) ||
+           (PyByteArray_CheckExact(value) &&
+            PyByteArray_GET_SIZE(value) >= LARGE);
+}
+
+PyObject *tt_py_bundle_bulk(struct tt_py_state *state, PyObject *value)
+{
+    if (!is_bulk(value))
+        return Py_NewRef(value);
+    PyObject *wire = tt_py_wire(state);
+    return wire ? PyObject_CallMethod(wire, "Bulk", "O", value) : NULL;
+}
+
+PyObject *tt_py_bundle_bulks(struct tt_py_state *state, PyObject *args)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(args), i = 0;
+    while (i < n && !is_bulk(PyTuple_GET_ITEM(args, i)))
+        i++;
+    if (i == n)
+        return Py_NewRef(args);
+    PyObject *all = PyTuple_New(n);
+    for (i = 0; all && i < n; i++) {
+        PyObject *one = tt_py_bundle_bulk(state, PyTuple_GET_ITEM(args, i));
+        if (one)
+            PyTuple_SET_ITEM(all, i, one);
+        else
+            Py_CLEAR(all);
+    }
+    return all;
+}
+
 static int put(struct tt_py_bundle *out, PyObject *bytes, PyObject *buffers)
 {
     PyObject *made = PyTuple_Pack(1, buffers);

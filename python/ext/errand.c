@@ -117,7 +117,8 @@ static int pack(struct tt_py_queue *q, struct tt_py_errand *errand, PyObject *f,
     if (!errand->f)
         return refuse(q, errand, f, "the function");
     errand->kind = keys ? TT_PY_CALL_KEYS : TT_PY_CALL;
-    PyObject *all = keys ? PyTuple_Pack(2, args, kwargs) : Py_NewRef(args);
+    PyObject *all = keys ? PyTuple_Pack(2, args, kwargs)
+                         : tt_py_bundle_bulks(q->state, args);
     int bad = -1;
     if (all)
         bad = tt_py_bundle_dump(&errand->args, q->state, all, q->dump);

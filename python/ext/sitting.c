@@ -113,7 +113,10 @@ static tutti_status put_result(struct sitting *s, size_t index,
     struct tt_py_bundle bundle = {0};
     if (result == Py_None)
         return tt_py_record_put(out, TT_PY_NONE, 0, NULL);
-    if (tt_py_bundle_dump(&bundle, s->state, result, s->dump) < 0)
+    PyObject *sent = tt_py_bundle_bulk(s->state, result);
+    int bad = sent ? tt_py_bundle_dump(&bundle, s->state, sent, s->dump) : -1;
+    Py_XDECREF(sent);
+    if (bad)
         return put_error(s, index, "unsendable", result, out);
     tutti_status status = tt_py_record_put(out, TT_PY_VALUE, 0, &bundle);
     tt_py_bundle_drop(&bundle);

@@ -47,6 +47,31 @@ def test_values_come_back(shared, value):
     assert outcome(shared, lambda x: x, value).value == value
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_large_bytes(shared, kind):
+    value = kind(os.urandom(1 << 20))
+    got = shared.call(lambda x, y: (type(x), x == y, y), (value, value))
+    assert got == (kind, True, value)
+    got = shared.call(lambda x: x[1:], (value,))
+    assert type(got) is kind and got == value[1:]
+
+
+def test_arrays(shared):
+    numpy = pytest.importorskip("numpy")
+    array = numpy.arange(100_000.0)
+
+    def f(x, k):
+        x += k  # in place, in the worker only
+        return x
+
+    tasks = [submit(shared, f, array, k) for k in range(4)]
+    await_all(shared, tasks)
+    for k, task in enumerate(tasks):
+        assert (task.value == numpy.arange(100_000.0) + k).all()
+        task.value[0] = 7  # and its own
+    assert (array == numpy.arange(100_000.0)).all()
+
+
 def test_keywords(shared):
     def f(*args, **kwargs):
         return args, kwargs
