@@ -150,8 +150,11 @@ static PyObject *walk_next(struct walk *walk)
         return NULL;
     if (!walk->rest)
         return run(walk);
-    PyObject *result = Py_TYPE(walk->rest)->tp_iternext(walk->rest);
-    walk->ended = !result && PyErr_Occurred();
+    PyObject *rest = Py_NewRef(walk->rest); /* close() may come meanwhile */
+    PyObject *result = Py_TYPE(rest)->tp_iternext(rest);
+    if (!result && PyErr_Occurred())
+        walk->ended = true;
+    Py_DECREF(rest);
     if (result || walk->ended)
         return result;
     /* They have done all, or leave it to the caller. */

@@ -325,6 +325,31 @@ class Task:
 """
 
 
+def test_fork_where_an_outcome_is_delivered():
+    """By the place's thread, which is the only one that the child has: it must
+    end there, and not go on with what is the parent's."""
+    done = run(TASK + """
+class Forks(Task):
+    pid = None
+
+    def deliver(self, ok, value):
+        pid = os.fork()
+        if pid:
+            self.pid = pid
+
+crew = Crew(2)
+task = Forks()
+crew.submit(task, abs, (-1,))
+while not task.pid:
+    time.sleep(0.01)
+print("child", os.waitpid(task.pid, 0)[1])
+print("sum", sum(crew.call(abs, (-n,)) for n in range(300)))
+crew.close()
+crew.join()
+""")
+    assert done.stdout.split() == ["child", "0", "sum", "44850"], done.stderr
+
+
 @pytest.mark.parametrize("ending", ["", "sys.exit(3)", "raise OSError('x')"])
 def test_exit_with_an_open_crew(ending):
     done = run(TASK + """

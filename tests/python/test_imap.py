@@ -121,6 +121,32 @@ def test_nothing_comes_after_close(imap):
     assert list(got) == []
 
 
+def test_close_while_another_thread_waits(tmp_path):
+    """Which gets its result, then the end: it does not go on alone."""
+    go = tmp_path / "go"
+
+    def wait(x):
+        if x > 3:
+            until(go.exists)
+        time.sleep(0.03)
+        return x
+
+    got = tutti.imap(wait, itertools.count(), workers=2)
+    results = []
+    thread = threading.Thread(target=lambda: results.extend(got))
+    thread.start()
+    until(lambda: len(results) == 4)
+    time.sleep(0.1)
+    try:
+        got.close()
+    except ValueError as error:  # as of a generator
+        assert "executing" in str(error)
+    go.touch()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert results == list(range(len(results)))
+
+
 def fail_at_three(x):
     if x == 3:
         raise ValueError("three")

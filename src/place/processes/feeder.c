@@ -182,7 +182,8 @@ static void *feeder_main(void *arg)
     bool sockets = false;
     tt_thread_prompt();
     while (feed(f, &sockets)) {
-        settle(f);
+        if (!settle(f))
+            return NULL; /* the child's only thread: what it had is not ours */
         sockets |= sleep_until(f, TT_FEEDER, f->asleep_until) == BY_SOCKET;
     }
     tt_staff_end(f);
