@@ -27,10 +27,10 @@ from ._batch import Batch, limit
 from ._fault import TaskTimeoutError
 
 SHORT = 30e-6  # seconds: tasks below are not worth a worker
-SOON = 2e-3  # until the caller's own work is looked at
+SOON = 5e-3  # until the caller's own work is looked at
 COLD = 20e-3  # of work, before workers are started
 HERE, THERE = 1e-3, 5e-3  # of a batch in the caller, in a worker
-MOST = 500  # tasks of a batch: joblib holds some of them at a time
+MOST = 250  # tasks of a batch; more at a time make work for the collector
 
 
 class TuttiBackend(ParallelBackendBase):
