@@ -104,9 +104,12 @@ close_fd:
     return status;
 }
 
-static void say_closed(struct tt_ring_pair *pair)
+static void say_closed(struct tt_link *link)
 {
-    atomic_store(&pair->closed, 1);
+    struct tt_ring_pair *pair = link->map->pair;
+    atomic_store(&pair->closed[link->worker], 1);
+    if (link->worker)
+        return; /* the socket rings */
     atomic_store(&pair->parked, 0);
     tt_futex_wake_shared(&pair->parked, 1);
     atomic_store(&pair->rings[TT_TO_PLACE].full, 0);
@@ -122,8 +125,7 @@ void tt_channel_fini(struct tt_channel *channel)
     }
     tutti_bytes_clear(&channel->out);
     if (link) {
-        if (!link->worker)
-            say_closed(link->map->pair);
+        say_closed(link);
         tutti_bytes_clear(&link->parcel);
         tutti_bytes_clear(&link->buffer);
         tt_loans_fini(&link->loans, link->out.ring);
@@ -137,13 +139,13 @@ void tt_channel_fini(struct tt_channel *channel)
     *channel = (struct tt_channel){.fd = -1, .ended = true};
 }
 
-bool tt_link_gone(struct tt_channel *channel)
+bool tt_link_gone(struct tt_channel *channel, bool ask)
 {
     struct pollfd end = {.fd = channel->fd, .events = POLLRDHUP};
     struct tt_link *link = channel->link;
     if (!link->gone)
-        link->gone = (link->worker && atomic_load(&link->map->pair->closed)) ||
-                     poll(&end, 1, 0) > 0;
+        link->gone = atomic_load(&link->map->pair->closed[!link->worker]) ||
+                     (ask && poll(&end, 1, 0) > 0);
     return link->gone;
 }
 
@@ -163,11 +165,18 @@ void tt_link_wake(struct tt_link *link)
     }
 }
 
+/* Whether the last look left something that may be a frame. */
+static bool has_more(const struct tt_link *link)
+{
+    return link->gave && link->taken < link->buffer.size;
+}
+
 bool tt_channel_ready(const struct tt_channel *channel)
 {
     const struct tt_link *link = channel->link;
-    return link && (link->gave || link->broken || tt_ring_filled(&link->in) ||
-                    (tt_channel_full(channel) && tt_ring_room(&link->out)));
+    return link &&
+           (tt_ring_filled(&link->in) || has_more(link) || link->broken ||
+            (tt_channel_full(channel) && tt_ring_room(&link->out)));
 }
 
 void tt_channel_watch(struct tt_channel *channel, unsigned bell)
@@ -181,7 +190,7 @@ static bool stirs(const struct tt_channel *channel)
 {
     const struct tt_link *link = channel->link;
     return tt_ring_filled(&link->in) || link->broken ||
-           atomic_load(&link->map->pair->closed);
+           atomic_load(&link->map->pair->closed[0]);
 }
 
 static bool spin(const struct tt_channel *channel, uint64_t until)
@@ -217,7 +226,7 @@ static void park(struct tt_channel *channel)
 void tt_channel_wait(struct tt_channel *channel)
 {
     struct tt_link *link = channel->link;
-    if (link->gave || stirs(channel))
+    if (has_more(link) || stirs(channel))
         return;
     uint64_t from = tt_clock();
     if (link->average > SPIN_NS || !spin(channel, from + SPIN_NS))

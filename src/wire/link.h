@@ -31,8 +31,9 @@ struct tt_link {
     struct tt_loans loans;
 };
 
-/* Whether the other end is gone: a system call, until it is. */
-bool tt_link_gone(struct tt_channel *channel);
+/* Whether the other end is gone. `ask`: asks the socket, too, a system call:
+ * only it knows if the other end was killed. */
+bool tt_link_gone(struct tt_channel *channel, bool ask);
 
 /* Tells the other end, if it sleeps, that something is there. */
 void tt_link_wake(struct tt_link *link);

@@ -146,7 +146,7 @@ tutti_status tt_channel_next(struct tt_channel *channel, bool *there,
     tutti_status status = look(channel, there, frame, parcel);
     /* The socket is asked when the first look finds nothing; what was written
      * before the end is there once it is known. */
-    if (!status && !*there && !link->gave && tt_link_gone(channel)) {
+    if (!status && !*there && tt_link_gone(channel, !link->gave)) {
         status = look(channel, there, frame, parcel);
         channel->ended = !status && !*there;
     }

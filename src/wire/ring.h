@@ -29,7 +29,7 @@ struct tt_ring_pair {
     uint32_t magic;
     struct tt_ring rings[2];
     _Alignas(64) _Atomic uint32_t parked; /* 1: the worker sleeps on it */
-    _Atomic uint32_t closed;              /* 1: the place closed its end */
+    _Atomic uint32_t closed[2];           /* 1: in order; by place, worker */
     _Alignas(64) _Atomic uint32_t bell;   /* that the worker is to ring */
     _Alignas(64) _Atomic uint64_t at;     /* the task that runs */
     _Alignas(4096) char data[2][TT_RING_SIZE];

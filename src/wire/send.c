@@ -119,12 +119,13 @@ static bool wait_room(struct tt_channel *channel)
             sched_yield();
     }
     atomic_store(full, 1);
-    if (!tt_ring_room(&link->out) && !atomic_load(&link->map->pair->closed)) {
+    if (!tt_ring_room(&link->out) &&
+        !atomic_load(&link->map->pair->closed[0])) {
         tt_futex_wait_shared(full, 1, SLEEP_NS);
-        if (!tt_ring_room(&link->out) && tt_link_gone(channel))
+        if (!tt_ring_room(&link->out) && tt_link_gone(channel, true))
             return false;
     }
-    return !atomic_load(&link->map->pair->closed);
+    return !atomic_load(&link->map->pair->closed[0]);
 }
 
 static void drop_out(struct tt_channel *channel)

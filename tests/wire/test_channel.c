@@ -42,7 +42,11 @@ static void test_frames(void **state)
     *tt_channel_at_word(&e.worker) = 77;
     assert_int_equal(tt_channel_at(&e.place), 77);
     assert_false(e.place.ended);
+    put(&e.worker, 3, 10, NULL);
+    tt_channel_send(&e.worker, true);
     tt_channel_fini(&e.worker);
+    assert_true(take(&e.place, 3, 10, NULL));
+    assert_false(e.place.ended);
     assert_false(take(&e.place, 0, 0, NULL));
     assert_true(e.place.ended);
     fini(&e);
