@@ -390,6 +390,25 @@ def test_tasks_are_let_go(crew):
     )
 
 
+def test_prints_come_while_the_task_runs(crew, capsys, tmp_path):
+    """Also when nobody waits for it."""
+    go = tmp_path / "go"
+
+    def work():
+        print("begun")
+        while not go.exists():
+            time.sleep(0.01)
+
+    task = submit(crew, work)
+    text, until = "", time.monotonic() + 30
+    while not text and time.monotonic() < until:
+        time.sleep(0.01)
+        text = capsys.readouterr().out
+    go.touch()
+    await_all(crew, [task])
+    assert text == "begun\n"
+
+
 def test_prints_come_before_the_outcome(crew, capsys):
     def f():
         print("from a task")

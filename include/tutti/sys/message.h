@@ -143,7 +143,7 @@ typedef struct tutti_message {
      * this process's own standard output and error; warnings go nowhere. */
     void (*say)(void *context, tutti_voice voice, const char *text,
                 size_t size);
-    /** Something was decoded or lost since: called in the same thread, soon
+    /** Something was decoded, lost or said: called in the same thread, soon
      * after and with no lock held, so it may take its time and call tutti. For
      * open loops; may be NULL. */
     void (*settle)(void *context);

@@ -467,13 +467,14 @@ static void refused(struct tt_feeder *f, struct tt_process *p, const char *data,
 }
 
 /* What it prints goes to whom it works for, else to this process's own. */
-static void said(struct tt_process *p, const struct tt_frame *frame,
-                 const char *text, size_t size)
+static void said(struct tt_feeder *f, struct tt_process *p,
+                 const struct tt_frame *frame, const char *text, size_t size)
 {
     struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
     tutti_voice voice = (tutti_voice)frame->worker;
     if (feed && frame->loop == feed->loop && feed->message->say) {
         feed->message->say(feed->run->loop.context, voice, text, size);
+        tt_range_note_news(f, feed->run);
         return;
     }
     int fd = voice == TUTTI_SAYS_OUT   ? STDOUT_FILENO
@@ -520,7 +521,7 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
         return status;
     }
     if (frame->kind == TT_FRAME_SAID) {
-        said(p, frame, parcel->data, parcel->size);
+        said(f, p, frame, parcel->data, parcel->size);
         return TUTTI_OK;
     }
     if (p->state >= TT_PROCESS_LOST)
@@ -583,7 +584,7 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
         tt_run_close(run, TUTTI_ELOST, why);
 }
 
-bool tt_feed_stopped(struct tt_process *p, const char *how)
+bool tt_feed_stopped(struct tt_feeder *f, struct tt_process *p, const char *how)
 {
     struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
     char line[TT_DETAIL_SIZE];
@@ -598,6 +599,7 @@ bool tt_feed_stopped(struct tt_process *p, const char *how)
                         p->seat->lane->worker, (long)p->pid, how, (long)p->pid);
     feed->message->say(feed->run->loop.context, TUTTI_SAYS_WARNING, line,
                        (size_t)size);
+    tt_range_note_news(f, feed->run);
     return true;
 }
 

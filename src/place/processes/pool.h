@@ -198,7 +198,8 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
 void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause);
 /* A process "was stopped ...": its run is told, and waits. False: it holds no
  * task, so another may take its place. */
-bool tt_feed_stopped(struct tt_process *p, const char *how);
+bool tt_feed_stopped(struct tt_feeder *f, struct tt_process *p,
+                     const char *how);
 /* No process can be had for this command; the detail says why. */
 void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
                     tutti_status status);

@@ -93,9 +93,7 @@ static void learn_bytes(struct tt_feed *feed, size_t bytes, size_t tasks)
         feed->bytes = each;
 }
 
-/* Has the face settle what was decoded or lost, once no lock is held; until
- * then the run stays. */
-static void note_news(struct tt_feeder *f, tutti_run *run)
+void tt_range_note_news(struct tt_feeder *f, tutti_run *run)
 {
     if (run->unsettles || !run->loop.message->settle)
         return;
@@ -118,7 +116,7 @@ void tt_range_fail(struct tt_feeder *f, struct tt_feed *feed,
                         why);
     atomic_fetch_add_explicit(&run->done, range->end - range->begin,
                               memory_order_relaxed);
-    note_news(f, run);
+    tt_range_note_news(f, run);
 }
 
 /* Items that cannot be sent, or not so many at once, are left to a caller that
@@ -286,7 +284,7 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
     tutti_status status = feed->message->decode_range(
         run->loop.context, range.begin, range.end, parcel, &failed);
     seat->encoded += tt_clock() - start;
-    note_news(f, run);
+    tt_range_note_news(f, run);
     if (status)
         tt_range_fail(f, feed, &range, status, tutti_detail());
     else if (failed >= range.begin && failed < range.end)

@@ -29,4 +29,8 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
  * here. */
 void tt_feed_break(struct tt_feed *feed, tutti_status status, const char *why);
 
+/* Has the face settle what was decoded, lost or said, once no lock is held;
+ * until then the run stays. */
+void tt_range_note_news(struct tt_feeder *f, tutti_run *run);
+
 #endif

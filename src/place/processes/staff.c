@@ -393,7 +393,7 @@ static void changed(struct tt_feeder *f, const struct tt_zygote_note *note)
         if (note->kind == TT_ZYGOTE_STOPPED) {
             char how[100];
             tt_spawn_say(how, sizeof how, note->status);
-            if (p->state < TT_PROCESS_LOST && !tt_feed_stopped(p, how))
+            if (p->state < TT_PROCESS_LOST && !tt_feed_stopped(f, p, how))
                 lose(f, p, how);
             continue;
         }
