@@ -51,7 +51,9 @@ class Future(futures.Future):
         """The crew's: this is the outcome of the task. It may say so twice,
         if a signal came the first time."""
         self.ledger.tasks.pop(self, None)
-        if not ok and isinstance(value, _fault.InitializerError):
+        # To make the class may fail, and nothing is of one that was not made.
+        made = vars(_fault).get("InitializerError")
+        if not ok and made and isinstance(value, made):
             self.ledger.broken = value
         with _guard:
             if self._state in FINAL:

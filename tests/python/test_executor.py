@@ -14,7 +14,7 @@ import pytest
 
 import tutti
 from conftest import alive
-from tutti import _executor, _future
+from tutti import _executor, _fault, _future
 
 
 @pytest.fixture
@@ -228,6 +228,18 @@ def test_initializer_that_raises():
         assert "no way to begin" in str(error)
         with pytest.raises(tutti.InitializerError, match="no way to begin"):
             executor.submit(abs, 1)
+
+
+def test_an_error_comes_where_nothing_can_be_imported(executor, monkeypatch):
+    """As without descriptors: no class is made to look whether it is one."""
+
+    def make():
+        raise OSError("too many open files")
+
+    monkeypatch.delitem(vars(_fault), "InitializerError", raising=False)
+    monkeypatch.setitem(_fault._made_late, "InitializerError", make)
+    with pytest.raises(ZeroDivisionError):
+        executor.submit(divmod, 1, 0).result(30)
 
 
 def test_share():
