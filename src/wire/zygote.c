@@ -57,11 +57,10 @@ static void release(struct zygote *z)
     sigprocmask(SIG_SETMASK, &z->mask, NULL);
 }
 
-/* In the worker: nothing of the zygote is left, and it dies with it. Both set
- * its process group, so that it is killed with what it started, at once. */
-static void become_worker(struct zygote *z, pid_t parent)
+/* In the child: it dies with its zygote. Both set its process group, so that it
+ * is killed with what it started, at once. */
+static void become_child(struct zygote *z, pid_t parent)
 {
-    release(z);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -70,8 +69,8 @@ static void become_worker(struct zygote *z, pid_t parent)
         z->after_child();
 }
 
-/* Forks a worker on `channel`. Returns true in the worker. */
-static bool make_worker(struct zygote *z, uint64_t worker, int channel)
+/* Forks a worker for `channel`, or a zygote. Returns true in the child. */
+static bool make_child(struct zygote *z, uint64_t worker, int channel)
 {
     pid_t parent = getpid(), pid = -1;
     int error = ENOMEM;
@@ -83,7 +82,7 @@ static bool make_worker(struct zygote *z, uint64_t worker, int channel)
         pid = fork();
         error = errno;
         if (pid == 0) {
-            become_worker(z, parent);
+            become_child(z, parent);
             return true;
         }
         if (z->after_parent)
@@ -131,6 +130,15 @@ static bool reap(struct zygote *z)
     return fine;
 }
 
+/* In a forked zygote: another control socket, no children yet. */
+static bool serve_instead(struct zygote *z, int control)
+{
+    close(z->control);
+    z->control = control;
+    z->count = 0;
+    return tell(z, TT_ZYGOTE_HELLO, 0, getpid(), 0);
+}
+
 /* -1: go on; -2: the end; else the channel, in a worker. */
 static int obey(struct zygote *z)
 {
@@ -138,8 +146,14 @@ static int obey(struct zygote *z)
     int fd, got = tt_zygote_receive(z->control, &note, &fd, false);
     if (got <= 0)
         return got < 0 ? -2 : -1;
-    if (note.kind == TT_ZYGOTE_FORK)
-        return make_worker(z, note.worker, fd) ? fd : -1;
+    if (note.kind == TT_ZYGOTE_FORK && make_child(z, note.worker, fd)) {
+        release(z); /* nothing of the zygote is left */
+        return fd;
+    }
+    if (note.kind == TT_ZYGOTE_SPLIT && make_child(z, note.worker, fd))
+        return serve_instead(z, fd) ? -1 : -2;
+    if (note.kind == TT_ZYGOTE_FORK || note.kind == TT_ZYGOTE_SPLIT)
+        return -1;
     if (fd >= 0)
         close(fd);
     if (note.kind != TT_ZYGOTE_KILL)

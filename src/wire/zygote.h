@@ -11,6 +11,7 @@
 
 enum tt_zygote_kind {
     TT_ZYGOTE_FORK = 1, /* to it: make worker `worker`; with a descriptor */
+    TT_ZYGOTE_SPLIT,    /* to it: fork a zygote, which serves the descriptor */
     TT_ZYGOTE_KILL,     /* to it: kill worker `worker`, if it lives */
     TT_ZYGOTE_HELLO,    /* from it: it serves */
     TT_ZYGOTE_DIED,     /* from it: `status` as of waitpid(), here too: */

@@ -10,6 +10,7 @@
 #include "core/thread.h"
 #include "place/processes/pool.h"
 #include "place/processes/range.h"
+#include "place/processes/spawn.h"
 
 #define GRACE_NS 25000000u    /* for ranges whose results nobody wants */
 #define KEPT_MOST (32u << 10) /* bytes of a job */
@@ -262,8 +263,6 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
         return; /* it stands by */
     if (!p) {
         struct tt_zygote *z = tt_staff_zygote(f, command);
-        if (!z && f->wants_thread)
-            return;
         if (z) {
             z->wanted++;
             z->weighed |= feed->message->task_cost > 0;
@@ -610,7 +609,7 @@ void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
     snprintf(why, sizeof why, "%s", tutti_detail());
     for (struct tt_feed *feed = f->feeds, *next; feed; feed = next) {
         next = feed->next;
-        if (!tt_staff_same(z, feed->message->command))
+        if (!tt_command_same(z->command, feed->message->command))
             continue;
         note_why(feed, status, why);
         for (struct tt_seat *seat = feed->seats, *after; seat; seat = after) {

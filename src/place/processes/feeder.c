@@ -223,7 +223,7 @@ static bool turn(struct tt_feeder *f, tutti_run *run, uint32_t seen,
     (void)atomic_exchange(&f->asked, false);
     take_orders(f);
     work(f, sockets);
-    if (!f->unsettled && !f->wants_thread && !served(run, seen)) {
+    if (!f->unsettled && !served(run, seen)) {
         more = spin(f);
         if (!more)
             watch(f, 1 + TT_DRIVER);
@@ -249,9 +249,9 @@ static void hand_back(struct tt_feeder *f)
     pthread_mutex_lock(&f->drive);
     f->driven = false;
     watch(f, 1 + TT_FEEDER);
-    bool call = f->missed || f->wants_thread || any_ready(f) || has_orders(f) ||
-                f->next < f->asleep_until;
-    f->missed = f->wants_thread = false;
+    bool call =
+        f->missed || any_ready(f) || has_orders(f) || f->next < f->asleep_until;
+    f->missed = false;
     pthread_mutex_unlock(&f->drive);
     if (call)
         ring(f->bells[TT_FEEDER]); /* also if it was, and left all to us */
@@ -287,7 +287,7 @@ static bool drive(struct tt_feeder *f, tutti_run *run, uint32_t seen,
         by = BY_BELL;
         if (!settle(f))
             return true;
-        if (served(run, seen) || f->wants_thread)
+        if (served(run, seen))
             break;
         if (!more)
             by = sleep_until(f, TT_DRIVER, until < end ? until : end);

@@ -13,6 +13,7 @@
 
 #include "loop/ledger.h"
 #include "loop/run.h"
+#include "place/processes/nurse.h"
 #include "wire/channel.h"
 
 #define TT_POOL_MOST 1024 /* worker processes of a place */
@@ -45,8 +46,8 @@ struct tt_order {
 struct tt_zygote {
     struct tt_zygote *next;
     char **command; /* a copy */
-    int control;    /* a SOCK_SEQPACKET socket */
-    pid_t pid;
+    struct tt_ward ward;
+    pid_t pid;          /* 0: it does not serve yet */
     bool serves;        /* it said so */
     bool gone;          /* to be buried */
     bool late;          /* because it did not serve in time */
@@ -142,8 +143,6 @@ struct tt_feeder {
     _Atomic bool asked;      /* somebody has something for who drives */
     bool driven;             /* there is one */
     bool missed;             /* the feeder thread left something to it */
-    bool wants_thread;       /* a zygote is to be started by the feeder thread,
-                                with which it ends */
     uint64_t asleep_until;   /* when the feeder thread wakes by itself */
     struct tt_zygote *zygotes;
     struct tt_process *processes;
@@ -205,15 +204,13 @@ void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
                     tutti_status status);
 
 /* staff.c: zygotes and processes. */
-/* The zygote of a command, started if there is none; NULL: see the detail, or
- * f->wants_thread. */
+/* The zygote of a command, started if there is none; NULL: see the detail. */
 struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
                                   const char *const *command);
 /* An idle process of a command, one that never had a job if `fresh`; or NULL.
  */
 struct tt_process *tt_staff_idle(struct tt_feeder *f,
                                  const char *const *command, bool fresh);
-bool tt_staff_same(const struct tt_zygote *z, const char *const *command);
 /* Buries the dead, lets idle ones go, sets z->wanted to 0. */
 void tt_staff_tend(struct tt_feeder *f);
 /* Forks what z->wanted asks for. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -68,6 +69,37 @@ static int spawn(char *const *command, int control, pid_t *pid)
 destroy_files:
     posix_spawn_file_actions_destroy(&files);
     return error;
+}
+
+void tt_command_free(char **command)
+{
+    for (size_t i = 0; command && command[i]; i++)
+        free(command[i]);
+    free(command);
+}
+
+char **tt_command_copy(const char *const *command)
+{
+    size_t count = 0;
+    while (command[count])
+        count++;
+    char **copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = strdup(command[i]);
+        if (!copy[i]) {
+            tt_command_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+bool tt_command_same(char *const *command, const char *const *other)
+{
+    size_t i = 0;
+    while (command[i] && other[i] && strcmp(command[i], other[i]) == 0)
+        i++;
+    return !command[i] && !other[i];
 }
 
 tutti_status tt_spawn_zygote(char *const *command, int *control, pid_t *pid)

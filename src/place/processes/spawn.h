@@ -2,10 +2,16 @@
 #ifndef TT_PLACE_PROCESSES_SPAWN_H
 #define TT_PLACE_PROCESSES_SPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "core/status.h"
+
+/* Commands: NULL-terminated. A copy, or NULL; freed by tt_command_free(). */
+char **tt_command_copy(const char *const *command);
+void tt_command_free(char **command);
+bool tt_command_same(char *const *command, const char *const *other);
 
 /* Starts `command` with a control socket, whose other end goes to *control. */
 TUTTI_MUST_CHECK tutti_status tt_spawn_zygote(char *const *command,

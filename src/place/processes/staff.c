@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/constants.h"
+#include "place/processes/nurse.h"
 #include "place/processes/pool.h"
 #include "place/processes/spawn.h"
 #include "wire/zygote.h"
@@ -24,38 +25,6 @@
 _Atomic uint64_t tt_pool_idle_ns = 60000000000u;
 _Atomic uint64_t tt_pool_start_ns = 30000000000u;
 
-static void free_command(char **command)
-{
-    for (size_t i = 0; command && command[i]; i++)
-        free(command[i]);
-    free(command);
-}
-
-static char **copy_command(const char *const *command)
-{
-    size_t count = 0;
-    while (command[count])
-        count++;
-    char **copy = calloc(count + 1, sizeof *copy);
-    for (size_t i = 0; copy && i < count; i++) {
-        copy[i] = strdup(command[i]);
-        if (!copy[i]) {
-            free_command(copy);
-            return NULL;
-        }
-    }
-    return copy;
-}
-
-bool tt_staff_same(const struct tt_zygote *z, const char *const *command)
-{
-    size_t i = 0;
-    while (z->command[i] && command[i] &&
-           strcmp(z->command[i], command[i]) == 0)
-        i++;
-    return !z->command[i] && !command[i];
-}
-
 /* What is made after this round's tt_staff_tend() is looked at in time. */
 static void due_to_start(struct tt_feeder *f)
 {
@@ -66,27 +35,24 @@ struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
                                   const char *const *command)
 {
     for (struct tt_zygote *z = f->zygotes; z; z = z->next)
-        if (!z->gone && tt_staff_same(z, command))
+        if (!z->gone && tt_command_same(z->command, command))
             return z;
-    f->wants_thread = f->driven;
-    if (f->driven)
-        return NULL;
     struct tt_zygote *z = calloc(1, sizeof *z);
     tutti_status status = TUTTI_EMEM;
     if (z)
-        z->command = copy_command(command);
+        z->command = tt_command_copy(command);
     if (!z || !z->command)
         status = tt_fail_memory("a zygote");
     else
-        status = tt_spawn_zygote(z->command, &z->control, &z->pid);
+        status = tt_nurse_split(&z->ward, command);
     if (status) {
         if (z)
-            free_command(z->command);
+            tt_command_free(z->command);
         free(z);
         return NULL;
     }
     /* One that cannot be listened to would only be killed at its time limit. */
-    if (tt_feeder_watch(f, z->control, true))
+    if (tt_feeder_watch(f, z->ward.control, true))
         z->gone = true;
     z->since = f->now;
     z->next = f->zygotes;
@@ -100,7 +66,7 @@ struct tt_process *tt_staff_idle(struct tt_feeder *f,
 {
     for (struct tt_process *p = f->processes; p; p = p->next) {
         if (p->state != TT_PROCESS_IDLE || p->zygote->gone ||
-            (fresh && p->loop) || !tt_staff_same(p->zygote, command))
+            (fresh && p->loop) || !tt_command_same(p->zygote->command, command))
             continue;
         tt_staff_receive(f, p); /* it may have died since */
         if (p->state == TT_PROCESS_IDLE)
@@ -115,7 +81,7 @@ static bool tell(struct tt_zygote *z, enum tt_zygote_kind kind, uint64_t number,
     struct tt_zygote_note note = {.kind = kind, .worker = number};
     if (z->gone)
         return false;
-    z->gone = !tt_zygote_send(z->control, &note, fd, SEND_MS);
+    z->gone = !tt_zygote_send(z->ward.control, &note, fd, SEND_MS);
     return !z->gone;
 }
 
@@ -173,15 +139,18 @@ free_process:
     return status;
 }
 
+static void free_zygote(struct tt_zygote *z)
+{
+    tt_command_free(z->command);
+    free(z);
+}
+
 /* Ends a zygote in order, so that it reaps its workers; one that does not
- * serve yet has none. */
+ * serve yet has none, and ends by itself when it comes. */
 static void end_zygote(struct tt_zygote *z)
 {
-    shutdown(z->control, SHUT_RDWR);
-    tt_spawn_wait(z->pid, z->serves ? END_MS : 0);
-    close(z->control);
-    free_command(z->command);
-    free(z);
+    tt_nurse_leave(&z->ward, z->serves, z->serves ? END_MS : 0);
+    free_zygote(z);
 }
 
 static void cause_of(const struct tt_process *p, char *out, size_t size)
@@ -234,7 +203,7 @@ static void bury_dead(struct tt_feeder *f)
 static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
 {
     char how[100];
-    int status = tt_spawn_wait(z->pid, GONE_MS);
+    int status = tt_nurse_leave(&z->ward, true, z->late ? 0 : GONE_MS);
     bool killed = !z->late && status != -1 && WIFSIGNALED(status);
     tt_spawn_say(how, sizeof how, status);
     if (z->late)
@@ -259,9 +228,7 @@ static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
                                "\"%.100s\", which makes worker processes, %s "
                                "before a worker served",
                                z->command[0], how));
-    close(z->control);
-    free_command(z->command);
-    free(z);
+    free_zygote(z);
 }
 
 void tt_staff_dismiss(struct tt_feeder *f, struct tt_process *p)
@@ -410,13 +377,15 @@ void tt_staff_listen(struct tt_feeder *f, struct tt_zygote *z)
 {
     struct tt_zygote_note note;
     int fd, got;
-    while ((got = tt_zygote_receive(z->control, &note, &fd, false)) > 0) {
+    while ((got = tt_zygote_receive(z->ward.control, &note, &fd, false)) > 0) {
         if (fd >= 0)
             close(fd);
-        if (note.kind == TT_ZYGOTE_HELLO)
+        if (note.kind == TT_ZYGOTE_HELLO) {
             z->serves = true;
-        else
+            z->pid = (pid_t)note.pid;
+        } else {
             changed(f, &note);
+        }
     }
     if (got < 0)
         z->gone = true;
