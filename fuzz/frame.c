@@ -72,7 +72,7 @@ static void check_answers(const tutti_bytes *out)
 
 static void make_channel(struct tt_channel *place, struct tt_channel *worker)
 {
-    int bell = eventfd(0, EFD_CLOEXEC), bells[2] = {bell, bell}, theirs;
+    int bell = eventfd(0, EFD_CLOEXEC), bells[2] = {bell, bell}, theirs = -1;
     must(bell >= 0 && tt_channel_make(place, bells, &theirs) == TUTTI_OK);
     must(tt_channel_take(worker, theirs) == TUTTI_OK);
     close(bell);

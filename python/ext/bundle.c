@@ -28,17 +28,19 @@ static PyObject *set_aside(PyObject *self, PyObject *buffer)
 int tt_py_bundle_init(struct tt_py_state *state)
 {
     static PyMethodDef method = {"set_aside", set_aside, METH_O, NULL};
+    if (state->dumps)
+        return 0;
     PyObject *module = PyImport_ImportModule("_pickle");
     if (!module)
         return -1;
-    state->dumps = PyObject_GetAttrString(module, "dumps");
     state->loads = PyObject_GetAttrString(module, "loads");
     state->refused = PyObject_GetAttrString(module, "PicklingError");
-    Py_DECREF(module);
     state->protocol = PyLong_FromLong(PROTOCOL);
     state->aside = PyCFunction_New(&method, NULL);
     state->dumps_names = Py_BuildValue("(s)", "buffer_callback");
     state->loads_names = Py_BuildValue("(s)", "buffers");
+    state->dumps = PyObject_GetAttrString(module, "dumps"); /* the last */
+    Py_DECREF(module);
     return PyErr_Occurred() ? -1 : 0;
 }
 

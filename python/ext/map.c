@@ -184,6 +184,12 @@ static int begin(struct tt_py_map *map)
     map->loop.context = map;
     map->loop.key = key_of(map->f);
     map->box.bound = map->state->imports && PyDict_Size(map->state->imports);
+    /* What will be needed is imported here: an interrupt in the middle of an
+     * import may leave the import lock to this thread, for ever. */
+    if (map->on && strncmp(map->on, "processes", 9) == 0 &&
+        !(tt_py_wire(map->state) && tt_py_job(map->state) &&
+          tt_py_command(map->f)))
+        return -1;
     tt_py_message_init(map);
     if (map->queue && tt_py_queue_enter(map) < 0)
         return -1;

@@ -449,7 +449,7 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     q->message.ranges_most = most;
     q->setup = Py_NewRef(setup);
     q->dump = Py_NewRef(dump);
-    q->numbers = PyDict_New();
+    q->numbers = tt_py_bundle_init(q->state) ? NULL : PyDict_New();
     if (q->numbers && tt_py_backlog_init(&q->backlog, workers, job) < 0)
         PyErr_NoMemory();
     else if (q->numbers && open_loop(q) == 0)
@@ -542,5 +542,5 @@ int tt_py_queue_init(struct tt_py_state *state)
         return PyErr_NoMemory(), -1;
     counted = true;
     state->deliver = PyUnicode_InternFromString("deliver");
-    return state->deliver ? tt_py_bundle_init(state) : -1;
+    return state->deliver ? 0 : -1;
 }

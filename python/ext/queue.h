@@ -230,6 +230,7 @@ PyObject *tt_py_outcome_lost(struct tt_py_queue *q, tutti_status status,
 PyObject *tt_py_bundle_bulk(struct tt_py_state *state, PyObject *value);
 /* The same for each in a tuple. */
 PyObject *tt_py_bundle_bulks(struct tt_py_state *state, PyObject *args);
+/* Before the first use; importing pickle takes milliseconds. */
 int tt_py_bundle_init(struct tt_py_state *state);
 /* Pickles `value`. `how`: a function of it that gives bytes and buffers for
  * what plain pickle cannot take. */

@@ -212,7 +212,7 @@ static PyObject *sitting_new(PyTypeObject *type, PyObject *args,
     s->state = PyModule_GetState(module);
     s->next = SIZE_MAX;
     s->worker = worker;
-    PyObject *wire = tt_py_wire(s->state);
+    PyObject *wire = tt_py_bundle_init(s->state) ? NULL : tt_py_wire(s->state);
     s->dump = wire ? PyObject_GetAttrString(wire, "dump") : NULL;
     none = Py_BuildValue("(())");
     s->items = s->dump && none ? tt_py_items_new(s->state, none) : NULL;
