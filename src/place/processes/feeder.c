@@ -19,6 +19,7 @@
 #include "place/processes/pool.h"
 
 #define EVENTS 16
+#define HOUR_MS 3600000 /* the longest sleep */
 #define PATIENCE_NS 1000000
 #define PAUSES 100 /* a driver spins so often, then yields so often, */
 #define YIELDS 100 /* before it sleeps: measured, see docs/auto.md */
@@ -115,8 +116,8 @@ static enum tt_woken sleep_until(struct tt_feeder *f, enum tt_who who,
 {
     struct epoll_event events[EVENTS];
     uint64_t now = tt_clock();
-    int ms = -1;
-    if (until != UINT64_MAX)
+    int ms = HOUR_MS;
+    if (until < now + HOUR_MS * (uint64_t)1000000)
         ms = until <= now ? 0 : (int)((until - now) / 1000000u + 1);
     int count = epoll_wait(f->polls[who], events, EVENTS, ms);
     enum tt_woken by = count < 0 ? BY_SIGNAL : BY_BELL;
