@@ -201,11 +201,12 @@ class IMapIterator:
     """What Pool.imap() returns: an iterator whose next() takes a timeout. A
     task's exception is raised in its turn; the next call goes on behind it."""
 
+    _begun = False  # also where an interrupt cut __init__ short
+
     def __init__(self, feed):
-        self._feed = feed
         self._ready = deque()  # results of chunks that were taken
         self._reader = threading.Lock()  # of those who take: one at a time
-        self._begun = False
+        self._feed = feed
 
     def __iter__(self):
         return self
@@ -276,4 +277,6 @@ class IMapIterator:
             feed.moved.wait(left)
 
     def __del__(self):
-        self._feed.leave(self._begun)
+        feed = getattr(self, "_feed", None)
+        if feed is not None:
+            feed.leave(self._begun)

@@ -44,6 +44,13 @@ def children(pid):
         return []
 
 
+def descriptors(pid):
+    try:
+        return len(os.listdir("/proc/%d/fd" % pid))
+    except OSError:
+        return 0
+
+
 def family(pid):
     below = []
     for child in children(pid):
@@ -225,10 +232,13 @@ class Victim:
         return json.loads(line)
 
     def zygotes(self):
-        return children(self.pid)
+        """The first ones, and those of places, which were forked from them."""
+        firsts = children(self.pid)
+        return firsts + [pid for first in firsts for pid in children(first)]
 
     def workers(self):
-        return [pid for zygote in self.zygotes() for pid in family(zygote)]
+        return [pid for first in children(self.pid)
+                for zygote in children(first) for pid in family(zygote)]
 
     def stacks(self):
         """Where it stands, for the report of a hang."""
@@ -408,13 +418,11 @@ class Part:
             raise Failure("named segments: %s" % reply["named"])
         self.tally["attempts"] += reply["attempts"] > 0
         self.held.append({
-            "workers": sum(len(children(zygote))
-                           for zygote in self.victim.zygotes()),
+            "workers": len(self.victim.workers()),
             **reply["descriptors"], "segments": reply["segments"],
             "threads": reply["threads"],
             "zygote's descriptors": max(
-                (len(os.listdir("/proc/%d/fd" % pid))
-                 for pid in self.victim.zygotes()), default=0)})
+                map(descriptors, self.victim.zygotes()), default=0)})
 
     def step(self):
         if not self.victim:
