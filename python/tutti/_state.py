@@ -62,13 +62,13 @@ def _manager_key():
 
 
 def _filters():
-    return (sys.modules.get("warnings") or _warnings).filters
+    return getattr(sys.modules.get("warnings"), "filters", _warnings.filters)
 
 
 def _levels():
     """What differs from a fresh logging module; None: nothing does."""
     logging = sys.modules.get("logging")
-    if logging is None:
+    if not hasattr(logging, "captureWarnings"):  # or a thread imports it
         return None
     root = logging.getLogger()
     loggers = [

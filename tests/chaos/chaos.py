@@ -236,6 +236,12 @@ class Victim:
         firsts = children(self.pid)
         return firsts + [pid for first in firsts for pid in children(first)]
 
+    def near(self):
+        """Who has a channel or a socket of the victim's."""
+        return [pid for first in children(self.pid)
+                for zygote in children(first)
+                for pid in [zygote] + children(zygote)]
+
     def workers(self):
         return [pid for first in children(self.pid)
                 for zygote in children(first) for pid in family(zygote)]
@@ -418,7 +424,7 @@ class Part:
             raise Failure("named segments: %s" % reply["named"])
         self.tally["attempts"] += reply["attempts"] > 0
         self.held.append({
-            "workers": len(self.victim.workers()),
+            "workers": len(self.victim.near()),
             **reply["descriptors"], "segments": reply["segments"],
             "threads": reply["threads"],
             "zygote's descriptors": max(
