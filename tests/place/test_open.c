@@ -20,6 +20,7 @@
 /* What became of the tasks. */
 struct queue {
     struct work work; /* first: the callbacks of squares.c take it */
+    tutti_message message;
     int lost[MOST];
     tutti_status status;
     char why[300];
@@ -53,23 +54,31 @@ static void settle(void *context)
     ((struct queue *)context)->settled++;
 }
 
-static tutti_message open_message;
-
-static tutti_run *begin(struct queue *q, tutti_place *place, double timeout)
+/* Begins a queue whose message has what the test has set in q->message. */
+static tutti_run *begin_with(struct queue *q, tutti_place *place,
+                             double timeout)
 {
     tutti_options options = TUTTI_OPTIONS_INIT;
+    tutti_message asked = q->message;
     tutti_run *queue = NULL;
     memset(q, 0, sizeof *q);
     work_init(&q->work, MOST);
-    open_message = message;
-    open_message.decode_range = decode;
-    open_message.lost = lost;
-    open_message.settle = settle;
-    tutti_loop loop = {.message = &open_message, .context = q};
+    q->message = message;
+    q->message.decode_range = decode;
+    q->message.lost = lost;
+    q->message.settle = asked.settle ? asked.settle : settle;
+    q->message.ranges_most = asked.ranges_most;
+    tutti_loop loop = {.message = &q->message, .context = q};
     options.place = place;
     options.task_timeout = timeout;
     assert_int_equal(tutti_run_open(&queue, &loop, &options), TUTTI_OK);
     return queue;
+}
+
+static tutti_run *begin(struct queue *q, tutti_place *place, double timeout)
+{
+    q->message = (tutti_message){0};
+    return begin_with(q, place, timeout);
 }
 
 static void await(struct queue *q, tutti_run *queue, size_t ended)
@@ -143,9 +152,9 @@ static void test_waits_in_settle(void **state)
 {
     static struct queue q;
     tutti_place *place = open_place("processes:2");
-    tutti_run *queue = begin(&q, place, 0);
+    q.message = (tutti_message){.settle = settle_more};
+    tutti_run *queue = begin_with(&q, place, 0);
     (void)state;
-    open_message.settle = settle_more;
     for (size_t i = 0; i < 40; i++) {
         nested = queue;
         assert_int_equal(tutti_run_extend(queue, 1, i % 2), TUTTI_OK);
@@ -190,7 +199,8 @@ static void test_asks_late(void **state)
 {
     static struct queue q, beside;
     tutti_place *place = open_place("processes:2");
-    tutti_run *queue = begin(&q, place, 0);
+    q.message = (tutti_message){.settle = settle_late};
+    tutti_run *queue = begin_with(&q, place, 0);
     tutti_run *other = begin(&beside, place, 0);
     pthread_t thread;
     (void)state;
@@ -198,7 +208,6 @@ static void test_asks_late(void **state)
     await(&beside, other, 1);
     assert_int_equal(tutti_run_extend(queue, 1, true), TUTTI_OK);
     await(&q, queue, 1);
-    open_message.settle = settle_late;
     turn = 1;
     pthread_create(&thread, NULL, ask_beside, other);
     assert_int_equal(tutti_run_extend(queue, 1, true), TUTTI_OK);
@@ -335,8 +344,8 @@ static void test_worn_out(void **state)
     int64_t seen[20];
     size_t different = 0;
     (void)state;
-    queue = begin(&q, place, 0);
-    open_message.ranges_most = 2;
+    q.message = (tutti_message){.ranges_most = 2};
+    queue = begin_with(&q, place, 0);
     for (int i = 0; i < 20; i++)
         q.work.items[i].act = ACT_PID;
     assert_int_equal(tutti_run_extend(queue, 20, false), TUTTI_OK);
@@ -378,9 +387,9 @@ static void test_bad(void **state)
     tutti_run *queue = NULL;
     (void)state;
     assert_int_equal(tutti_run_open(&queue, &loop, &options), TUTTI_EARG);
-    open_message = message;
-    open_message.lost = lost;
-    loop.message = &open_message;
+    tutti_message losing = message;
+    losing.lost = lost;
+    loop.message = &losing;
     assert_int_equal(tutti_run_open(&queue, &loop, &options), TUTTI_EPLACE);
     options.on = "threads:2";
     assert_int_equal(tutti_run_open(&queue, &loop, &options), TUTTI_EPLACE);

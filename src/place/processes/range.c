@@ -37,7 +37,10 @@ static double workers_of(struct tt_feed *feed)
 static double first_tasks(const struct tt_feed *feed)
 {
     tutti_run *run = feed->run;
-    double share = (double)tt_run_left(run) / (4 * run->width);
+    double seats = 0;
+    for (const struct tt_seat *seat = feed->seats; seat; seat = seat->next)
+        seats++;
+    double share = (double)tt_run_left(run) / (4 * seats);
     return run->expected > 0 ? fmin(share, FLOOR_NS / run->expected) : 1;
 }
 
