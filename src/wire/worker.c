@@ -111,17 +111,28 @@ static struct serving {
 
 static _Thread_local _Atomic uint64_t *at_word;
 
-/* What a task forks is no worker. */
+/* What a task forks is no worker. No other thread is in the middle of sending
+ * then. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&serving.guard);
+}
+
+static void in_parent(void)
+{
+    pthread_mutex_unlock(&serving.guard);
+}
+
 static void in_child(void)
 {
     at_word = NULL;
-    pthread_mutex_init(&serving.guard, NULL);
     serving.channel = NULL;
+    pthread_mutex_unlock(&serving.guard);
 }
 
 __attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, in_child);
+    pthread_atfork(before_fork, in_parent, in_child);
 }
 
 void tutti_worker_at(size_t index)

@@ -196,12 +196,16 @@ static void test_serve(void **state)
 
 /* What a worker says and where it is, from its own thread, others, and what
  * it forks. */
+static _Atomic bool forked;
+
 static void *say_more(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 200; i++)
         tutti_worker_say(TUTTI_SAYS_ERR, "more\n", 5);
     tutti_worker_at(999); /* not its thread */
+    while (!forked)       /* it lives when the task forks */
+        usleep(100);
     return NULL;
 }
 
@@ -213,6 +217,7 @@ static int talk(void *arg, uint64_t loop, size_t begin, size_t end,
     pthread_t thread;
     int status;
     static char text[200000];
+    forked = false;
     if (pthread_create(&thread, NULL, say_more, NULL))
         return 1;
     memset(text, 't', sizeof text);
@@ -226,6 +231,7 @@ static int talk(void *arg, uint64_t loop, size_t begin, size_t end,
         _exit(0);
     }
     waitpid(pid, &status, 0);
+    forked = true;
     pthread_join(thread, NULL);
     *ran = 1;
     return status ||
