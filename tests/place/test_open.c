@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -143,9 +144,14 @@ static void settle_more(void *context)
     q->settled++;
     if (!queue)
         return;
-    size_t before = q->ended;
-    assert_int_equal(tutti_run_extend(queue, 1, true), TUTTI_OK);
-    await(q, queue, before + 1);
+    size_t before = q->ended; /* the task that is waited for may be late */
+    if (tutti_run_extend(queue, 1, true))
+        abort(); /* cmocka fails in the main thread only */
+    for (int i = 0; i < 2000 && q->ended <= before; i++) {
+        uint32_t seen = tutti_run_news(queue);
+        if (q->ended <= before)
+            tutti_run_help(queue, seen, 0.01);
+    }
 }
 
 static void test_waits_in_settle(void **state)
@@ -158,8 +164,8 @@ static void test_waits_in_settle(void **state)
     for (size_t i = 0; i < 40; i++) {
         nested = queue;
         assert_int_equal(tutti_run_extend(queue, 1, i % 2), TUTTI_OK);
-        if (i % 2)
-            await(&q, queue, 2 * i + 2);
+        for (int k = 0; k < 2000 && i % 2 && q.ended < 2 * i + 2; k++)
+            tutti_run_help(queue, tutti_run_news(queue), 0.001);
         for (int k = 0; k < 2000 && q.ended < 2 * i + 2; k++)
             usleep(1000);
         assert_int_equal(q.ended, 2 * i + 2);
