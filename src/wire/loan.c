@@ -16,26 +16,14 @@
 #define COPY (64u << 10)  /* up to here a copy costs less than a mapping */
 #define SPARE 64          /* descriptors that are left to others */
 
-union control {
-    char room[CMSG_SPACE(TT_NOTE_FDS * sizeof(int))];
-    struct cmsghdr align;
-};
-
 bool tt_note_send(int socket, const struct tt_note *note, const int *fds,
                   unsigned count)
 {
     struct tt_note copy = *note;
-    union control rights = {0};
+    union tt_rights rights;
     struct iovec part = {&copy, sizeof copy};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = rights.room,
-                             .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
-    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(count * sizeof *fds);
-    memcpy(CMSG_DATA(head), fds, count * sizeof *fds);
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    tt_rights_put(&message, &rights, fds, count);
     copy.magic = MAGIC;
     ssize_t n;
     do
@@ -44,30 +32,10 @@ bool tt_note_send(int socket, const struct tt_note *note, const int *fds,
     return n == sizeof copy;
 }
 
-/* Takes the descriptors of a message out, and closes all if they are not
- * `count`. */
-static bool take_rights(struct msghdr *message, int *fds, unsigned count)
-{
-    struct cmsghdr *head = CMSG_FIRSTHDR(message);
-    int got[sizeof(union control) / sizeof(int)]; /* padding has room, too */
-    size_t n = 0;
-    if (head && head->cmsg_level == SOL_SOCKET &&
-        head->cmsg_type == SCM_RIGHTS && head->cmsg_len >= CMSG_LEN(0)) {
-        n = (head->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
-        memcpy(got, CMSG_DATA(head), n * sizeof *fds);
-    }
-    if (n == count)
-        memcpy(fds, got, n * sizeof *fds);
-    else
-        while (n)
-            close(got[--n]);
-    return n == count;
-}
-
 tutti_status tt_note_receive(int socket, struct tt_note *note, int *fds,
                              unsigned count, bool wait)
 {
-    union control rights;
+    union tt_rights rights;
     struct iovec part = {note, sizeof *note};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
@@ -82,11 +50,11 @@ tutti_status tt_note_receive(int socket, struct tt_note *note, int *fds,
     while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n <= 0)
         return tt_fail(TUTTI_ESYS, "the channel ended before its descriptors");
-    bool all = take_rights(&message, fds, count);
-    if (all && n == sizeof *note && note->magic == MAGIC)
+    unsigned got = tt_rights_take(&message, fds, count);
+    if (got == count && n == sizeof *note && note->magic == MAGIC)
         return TUTTI_OK;
-    while (all && count)
-        close(fds[--count]);
+    while (got)
+        close(fds[--got]);
     if (message.msg_flags & MSG_CTRUNC)
         return tt_fail(TUTTI_ESYS, "no descriptor is left for what another "
                                    "process sent; raise the limit (ulimit -n)");

@@ -7,6 +7,7 @@
 
 #include "wire/block.h"
 #include "wire/frame.h"
+#include "wire/rights.h"
 #include "wire/ring.h"
 
 #define TT_SLOTS 16u
@@ -57,7 +58,7 @@ TUTTI_MUST_CHECK tutti_status tt_debts_take(struct tt_debts *debts, int socket,
                                             tutti_block **out);
 
 /* A message over the socket, with `count` descriptors (TT_NOTE_FDS at most). */
-#define TT_NOTE_FDS 3
+#define TT_NOTE_FDS TT_RIGHTS_MOST
 
 struct tt_note {
     uint32_t magic, slot;
