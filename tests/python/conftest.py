@@ -11,6 +11,16 @@ def on(request):
     return request.param
 
 
+@pytest.fixture
+def crew():
+    from tutti._crew import Crew
+
+    made = Crew(2)
+    yield made
+    made.terminate()
+    assert made.join(60)
+
+
 class Script:
     """Runs Python code in a process of its own, as a user would."""
 

@@ -22,14 +22,6 @@ def shared():
     close(crew)
 
 
-@pytest.fixture
-def crew():
-    made = Crew(2)
-    yield made
-    made.terminate()
-    assert made.join(60)
-
-
 # Outcomes.
 
 

@@ -18,14 +18,6 @@ from tutti import _fault, _job
 from tutti._crew import Crew
 
 
-@pytest.fixture
-def crew():
-    made = Crew(2)
-    yield made
-    made.terminate()
-    assert made.join(60)
-
-
 # Losses.
 
 
