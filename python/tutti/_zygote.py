@@ -24,5 +24,8 @@ def main():
         without(thorny)
     gc.freeze()
     gc.enable()
+    first = os.getpid()
     _tutti.serve(3, _worker.Worker())
+    if os.getpid() != first:
+        os._exit(0)  # what modules do at exit is for the one that has them
     sys.exit(0)

@@ -358,19 +358,47 @@ static void test_commands(void **state)
     tutti_place_close(place);
 }
 
+/* The first zygote that has a worker, its ward, the worker. */
+static bool find_worker(pid_t line[3])
+{
+    pid_t first[8];
+    size_t count = children_of(getpid(), first, 8);
+    for (size_t i = 0; i < count; i++) {
+        line[0] = first[i];
+        line[1] = zygote_of(line[0]);
+        line[2] = line[1] ? zygote_of(line[1]) : 0;
+        if (line[2])
+            return true;
+    }
+    return false;
+}
+
+/* All zygotes leave with the last idle worker. */
 static void test_idle(void **state)
 {
     tutti_place *place = open_place("processes:2");
-    pid_t pids[4];
+    pid_t line[3];
     (void)state;
-    tt_pool_idle_ns = 100000000u;
+    tt_pool_idle_ns = 2000000000u;
     check_run(100, place);
-    pid_t zygote = zygote_of(getpid());
-    size_t count = children_of(zygote, pids, 3);
-    assert_true(count >= 1);
-    pids[count] = zygote;
-    assert_true(all_gone(pids, count + 1, 20));
+    assert_true(find_worker(line));
+    assert_true(all_gone(&line[2], 1, 20));
+    assert_true(all_gone(line, 3, 1.9));
     check_run(100, place);
+    tt_pool_idle_ns = 60000000000u;
+    tutti_place_close(place);
+}
+
+/* A loop that comes when workers and zygotes leave gets others. */
+static void test_leaving(void **state)
+{
+    tutti_place *place = open_place("processes:2");
+    (void)state;
+    tt_pool_idle_ns = 2000000u;
+    for (unsigned i = 0; i < 200; i++) {
+        check_run(10, place);
+        usleep(i * 577 % 4000);
+    }
     tt_pool_idle_ns = 60000000000u;
     tutti_place_close(place);
 }
@@ -419,6 +447,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_surroundings),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_leaving),
         cmocka_unit_test(test_zygote_killed_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -514,6 +514,7 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
     struct tt_seat *seat = p->seat;
     bool prepares = p->state == TT_PROCESS_PREPARES;
     if (frame->kind == TT_FRAME_DONE && seat && seat->lane) {
+        p->zygote->since = f->now;
         tutti_status status = tt_range_done(f, seat, frame, parcel);
         if (!status && p->state == TT_PROCESS_WORKS)
             serve(f, seat);

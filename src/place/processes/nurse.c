@@ -19,29 +19,24 @@
 
 #define SEND_MS 1000
 #define END_MS 2000 /* for a first zygote to end when told to */
-
-struct death {
-    struct death *next;
-    uint64_t number;
-    int status;
-};
+#define LOOK_MS 10000
 
 struct tt_nurse {
     struct tt_nurse *next;
     char **command; /* a copy */
     int control;    /* -1: not started */
     pid_t pid;
-    unsigned wards;      /* that have not left */
-    unsigned users;      /* and the thread: the last one frees */
-    uint64_t since;      /* when it last had one */
+    unsigned needed;     /* by so many wards */
+    unsigned users;      /* wards and the thread: the last one frees */
+    uint64_t since;      /* when a ward was last of use */
     bool ready;          /* the start has succeeded or failed */
     bool serves;         /* it said so */
-    bool ending;         /* its pid may not be its own any more */
+    bool ending;         /* takes no wards; its pid may not be its own */
     bool gone;           /* it has ended, with */
     int status;          /* as of waitpid() */
     tutti_status failed; /* to start, for */
     char why[TT_DETAIL_SIZE];
-    struct death *deaths; /* of wards, not asked for yet */
+    struct tt_ward *wards; /* that may be asked for */
 };
 
 static struct {
@@ -71,11 +66,6 @@ static void leave(void)
 
 static void free_nurse(struct tt_nurse *nurse)
 {
-    while (nurse->deaths) {
-        struct death *death = nurse->deaths;
-        nurse->deaths = death->next;
-        free(death);
-    }
     tt_command_free(nurse->command);
     free(nurse);
 }
@@ -95,15 +85,17 @@ static void drop(struct tt_nurse *nurse)
         free_nurse(nurse);
 }
 
+/* What nobody asks for any more is no news. */
 static void note_death(struct tt_nurse *nurse,
                        const struct tt_zygote_note *note)
 {
-    struct death *death = malloc(sizeof *death);
-    if (!death)
-        return; /* whoever asks for it waits until its time is over */
-    int status = note->kind == TT_ZYGOTE_DIED ? note->status : -1;
-    *death = (struct death){nurse->deaths, note->worker, status};
-    nurse->deaths = death;
+    struct tt_ward *ward = nurse->wards;
+    while (ward && ward->number != note->worker)
+        ward = ward->next;
+    if (!ward)
+        return;
+    ward->ended = true;
+    ward->status = note->kind == TT_ZYGOTE_DIED ? note->status : -1;
 }
 
 /* Reads what the first zygote says. False: it is gone. */
@@ -125,32 +117,21 @@ static bool hear(struct tt_nurse *nurse)
     return got == 0;
 }
 
-/* Whether the nurse may end its zygote: nobody has used it for a while. */
-static bool is_idle(struct tt_nurse *nurse, int *ms)
+/* Whether the nurse is to end its zygote, which then takes no more wards: it
+ * hears no more of it, or none was of use for a while. */
+static bool is_over(struct tt_nurse *nurse, bool hears, int *ms)
 {
     enter();
-    uint64_t now = tt_clock(), idle = atomic_load(&tt_pool_idle_ns);
-    bool over = nurse->wards == 0 && now - nurse->since >= idle;
-    *ms = nurse->wards ? -1 : (int)((nurse->since + idle - now) / 1000000 + 1);
-    if (over)
+    uint64_t idle = tt_clock() - nurse->since,
+             most = atomic_load(&tt_pool_idle_ns);
+    *ms = LOOK_MS;
+    if (!nurse->needed && most - idle < LOOK_MS * (uint64_t)1000000)
+        *ms = (int)((most - idle) / 1000000 + 1);
+    nurse->ending = !hears || (!nurse->needed && idle >= most);
+    if (nurse->ending)
         unlist(nurse);
     leave();
-    return over;
-}
-
-static void attend(struct tt_nurse *nurse)
-{
-    for (;;) {
-        int ms;
-        if (is_idle(nurse, &ms))
-            return;
-        struct pollfd ready = {.fd = nurse->control, .events = POLLIN};
-        /* A ward that leaves does not call: look from time to time. */
-        if (ms < 0 || ms > 10000)
-            ms = 10000;
-        if (poll(&ready, 1, ms) > 0 && !hear(nurse))
-            return;
-    }
+    return nurse->ending;
 }
 
 static void *nurse_main(void *arg)
@@ -167,20 +148,20 @@ static void *nurse_main(void *arg)
     nurse->ready = true;
     pthread_cond_broadcast(&all.news);
     leave();
-    int status = -1;
+    int status = -1, ms;
+    bool hears = !failed;
+    while (!is_over(nurse, hears, &ms)) {
+        struct pollfd ready = {.fd = control, .events = POLLIN};
+        if (poll(&ready, 1, ms) > 0)
+            hears = hear(nurse);
+    }
     if (!failed) {
-        attend(nurse);
-        enter();
-        unlist(nurse);
-        nurse->ending = true;
-        leave();
         shutdown(control, SHUT_RDWR);
         status = tt_spawn_wait(pid, END_MS);
     }
     enter();
-    unlist(nurse);
     nurse->status = status;
-    nurse->gone = nurse->ending = true;
+    nurse->gone = true;
     if (control >= 0)
         close(control);
     nurse->control = -1;
@@ -261,7 +242,7 @@ tutti_status tt_nurse_split(struct tt_ward *ward, const char *const *command)
     tutti_status status = TUTTI_EMEM;
     enter();
     struct tt_nurse *nurse = find(command);
-    *ward = (struct tt_ward){.first = !nurse, .number = ++all.numbers};
+    *ward = (struct tt_ward){.number = ++all.numbers, .status = -1};
     if (!nurse)
         nurse = hire(command);
     if (!nurse) {
@@ -269,36 +250,22 @@ tutti_status tt_nurse_split(struct tt_ward *ward, const char *const *command)
         goto unlock;
     }
     nurse->users++;
-    nurse->wards++;
+    nurse->needed++;
     while (!nurse->ready && await(tt_clock() + 1000000000u))
         ;
     status = nurse->failed ? tt_fail(nurse->failed, "%s", nurse->why)
                            : order(nurse, ward);
-    ward->nurse = nurse;
     if (status) {
-        nurse->wards--;
+        nurse->needed--;
         drop(nurse);
+    } else {
+        ward->nurse = nurse;
+        ward->next = nurse->wards;
+        nurse->wards = ward;
     }
 unlock:
     leave();
     return status;
-}
-
-/* How a ward ended, if its nurse has heard of it. */
-static bool take_death(struct tt_nurse *nurse, uint64_t number, int *status)
-{
-    struct death **at = &nurse->deaths, *death;
-    while (*at && (*at)->number != number)
-        at = &(*at)->next;
-    death = *at;
-    if (death) {
-        *status = death->status;
-        *at = death->next;
-        free(death);
-    } else if (nurse->gone) {
-        *status = nurse->status;
-    }
-    return death || nurse->gone;
 }
 
 /* Kills a ward; one that does not come into being, with the first zygote. */
@@ -313,25 +280,38 @@ static void stop(struct tt_nurse *nurse, uint64_t number)
         kill(nurse->pid, SIGKILL);
 }
 
-int tt_nurse_leave(struct tt_ward *ward, bool kills, int ms)
+/* Whether it is known how a ward ended. */
+static bool has_ended(struct tt_ward *ward)
+{
+    if (!ward->ended && ward->nurse->gone)
+        ward->status = ward->nurse->status;
+    return ward->ended || ward->nurse->gone;
+}
+
+int tt_nurse_leave(struct tt_ward *ward, uint64_t used, bool kills, int ms)
 {
     struct tt_nurse *nurse = ward->nurse;
-    int status = -1;
-    shutdown(ward->control, SHUT_RDWR);
+    struct tt_ward **at = &nurse->wards;
     enter();
+    /* First, so that the nurse knows when it hears of the ward's end. */
+    nurse->needed--;
+    if (used > nurse->since)
+        nurse->since = used;
+    shutdown(ward->control, SHUT_RDWR);
     for (int i = 0; i < 2; i++) {
         uint64_t until = tt_clock() + (uint64_t)ms * 1000000u;
-        while (!take_death(nurse, ward->number, &status) && await(until))
+        while (!has_ended(ward) && await(until))
             ;
-        if (status != -1 || !kills || i)
+        if (has_ended(ward) || !kills || i)
             break;
         stop(nurse, ward->number);
         ms = END_MS;
     }
-    nurse->wards--;
-    nurse->since = tt_clock();
+    while (*at != ward)
+        at = &(*at)->next;
+    *at = ward->next;
     drop(nurse);
     leave();
     close(ward->control);
-    return status;
+    return ward->status;
 }

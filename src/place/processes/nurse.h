@@ -1,7 +1,8 @@
 /* The first zygote of a command, from which the places' own are forked: so that
  * a place opens in a millisecond or two once there is one. Each has a thread,
- * its nurse, that starts it, hears of deaths, and ends it when it was not used
- * for a while; the kernel kills it should that thread end. */
+ * its nurse, that starts it, hears of deaths, and ends it when no place needs
+ * it and none had work for a while; the kernel kills it should that thread
+ * end. */
 #ifndef TT_PLACE_PROCESSES_NURSE_H
 #define TT_PLACE_PROCESSES_NURSE_H
 
@@ -12,12 +13,14 @@
 
 struct tt_nurse;
 
-/* A zygote of a place. */
+/* A zygote of a place; it stays where it is while its nurse knows it. */
 struct tt_ward {
     struct tt_nurse *nurse;
+    struct tt_ward *next; /* the nurse's, as are the two last */
     uint64_t number;
-    bool first;  /* the first zygote was started for it */
     int control; /* a SOCK_SEQPACKET socket; the ward's */
+    bool ended;  /* with */
+    int status;  /* as of waitpid(); -1: unknown */
 };
 
 /* Asks for a zygote; it says hello when it serves. Blocks until a first zygote
@@ -26,8 +29,9 @@ TUTTI_MUST_CHECK tutti_status tt_nurse_split(struct tt_ward *ward,
                                              const char *const *command);
 
 /* The zygote is not needed any more, or gone: waits up to `ms` milliseconds for
- * its end, and then, if `kills`, for as long after killing it. Returns what
- * waitpid() says, or -1: unknown. */
-int tt_nurse_leave(struct tt_ward *ward, bool kills, int ms);
+ * its end, and then, if `kills`, two seconds more after killing it. `used`:
+ * when (tt_clock()) it was last of use; the first one leaves a while after the
+ * last of these. Returns what waitpid() says, or -1: unknown. */
+int tt_nurse_leave(struct tt_ward *ward, uint64_t used, bool kills, int ms);
 
 #endif

@@ -18,7 +18,8 @@
 
 #define TT_POOL_MOST 1024 /* worker processes of a place */
 
-/* An idle worker leaves after so many ns, and a zygote without workers. */
+/* A worker that has been idle for so many ns leaves, and its zygotes with the
+ * last one. */
 extern _Atomic uint64_t tt_pool_idle_ns;
 
 /* A zygote or worker that has not served after so many ns is killed. */
@@ -51,7 +52,7 @@ struct tt_zygote {
     bool serves;        /* it said so */
     bool gone;          /* to be buried */
     bool late;          /* because it did not serve in time */
-    uint64_t since;     /* when it was started, or last had workers */
+    uint64_t since;     /* when it was started, or last of use */
     unsigned processes; /* its workers, also those that are dying */
     unsigned starting;  /* of these, those that do not serve yet */
     unsigned wanted;    /* seats that wait for one, in this round */

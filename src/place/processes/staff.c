@@ -90,6 +90,8 @@ void tt_staff_turn(struct tt_feeder *f, struct tt_process *p,
 {
     if (p->state == TT_PROCESS_STARTS && state != TT_PROCESS_STARTS)
         p->zygote->starting--;
+    if (state == TT_PROCESS_PREPARES || p->seat)
+        p->zygote->since = f->now;
     p->state = state;
     p->since = f->now;
 }
@@ -145,11 +147,12 @@ static void free_zygote(struct tt_zygote *z)
     free(z);
 }
 
-/* Ends a zygote in order, so that it reaps its workers; one that does not
- * serve yet has none, and ends by itself when it comes. */
+/* Ends a zygote, in order if it has workers, so that it reaps them. One
+ * without, or that does not serve yet, ends by itself. */
 static void end_zygote(struct tt_zygote *z)
 {
-    tt_nurse_leave(&z->ward, z->serves, z->serves ? END_MS : 0);
+    bool reaps = z->serves && z->processes;
+    tt_nurse_leave(&z->ward, z->since, reaps, reaps ? END_MS : 0);
     free_zygote(z);
 }
 
@@ -180,8 +183,7 @@ static void bury(struct tt_feeder *f, struct tt_process *p)
                                "served, %d times in a row",
                                z->command[0], cause, FAILURES_MOST));
     }
-    if (--z->processes == 0)
-        z->since = f->now;
+    z->processes--;
     tt_channel_fini(&p->channel);
     free(p);
 }
@@ -203,7 +205,7 @@ static void bury_dead(struct tt_feeder *f)
 static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
 {
     char how[100];
-    int status = tt_nurse_leave(&z->ward, true, z->late ? 0 : GONE_MS);
+    int status = tt_nurse_leave(&z->ward, f->now, true, z->late ? 0 : GONE_MS);
     bool killed = !z->late && status != -1 && WIFSIGNALED(status);
     tt_spawn_say(how, sizeof how, status);
     if (z->late)
@@ -273,7 +275,8 @@ static void tend_process(struct tt_feeder *f, struct tt_process *p)
     }
 }
 
-/* Whether a zygote has nothing to do any more. */
+/* Whether a zygote has nothing to do any more: it leaves with its last idle
+ * worker. One that lost a worker at work may be needed for another. */
 static bool tend_zygote(struct tt_feeder *f, struct tt_zygote *z)
 {
     if (!z->serves && passed(f, z->since, atomic_load(&tt_pool_start_ns)))
