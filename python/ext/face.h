@@ -81,6 +81,13 @@ struct tt_py_seed {
     unsigned short c48[3]; /* of drand48() */
 };
 
+/* What becomes of the exceptions of a map's tasks. */
+enum tt_py_errors {
+    TT_PY_RAISE,  /* the lowest ends the map */
+    TT_PY_RETURN, /* they are results */
+    TT_PY_COLLECT /* all tasks run; map->faults has them beside the results */
+};
+
 /* One call of map(); lives in its caller's frame. */
 struct tt_py_map {
     struct tt_py_state *state;
@@ -90,14 +97,17 @@ struct tt_py_map {
     PyObject *results; /* list of those of all windows before */
     size_t base;       /* tasks before the first of this window */
     bool star;         /* an item is a tuple of arguments */
-    bool keep;         /* exceptions are results */
     bool hurried;      /* the interpreter's lock changes hands sooner */
-    const char *on;    /* borrowed */
+    enum tt_py_errors errors;
+    size_t chunk;   /* tasks of a range; 0: what their times make of it */
+    const char *on; /* borrowed */
     tutti_loop loop;
     tutti_options options;
     tutti_message message;
     tutti_run *run;
-    PyObject *parts; /* dict of begin - base -> list: the results of others */
+    PyObject *parts;  /* dict of begin - base -> list: the results of others */
+    PyObject *faults; /* dict of index -> exception, where they are collected;
+                         else NULL */
     struct tt_py_failure failure;
     struct tt_py_failure refusal; /* of what cannot travel; it counts when no
                                      place ran it */

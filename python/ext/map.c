@@ -7,7 +7,7 @@
 /* Seconds between two looks of a caller who waits, and has to do all work. */
 #define BOUND_WAIT 1e-3
 
-/* In the order that tutti/__init__.py gives them; the last may be left out. */
+/* In the order that tutti/__init__.py gives them; a crew gives the last. */
 enum {
     F,
     ITERABLES,
@@ -18,7 +18,8 @@ enum {
     ERRORS,
     BAR,
     SEED,
-    STAR, /* an item is a tuple of arguments */
+    STAR,  /* an item is a tuple of arguments */
+    CHUNK, /* tasks of a range; 0: what their times make of it */
     ARGS
 };
 
@@ -62,13 +63,15 @@ static int read_seconds(double *out, PyObject *object)
     return 0;
 }
 
-static int read_errors(bool *keep, PyObject *object)
+static int read_errors(struct tt_py_map *map, PyObject *object)
 {
-    if (PyUnicode_Check(object)) {
-        *keep = PyUnicode_CompareWithASCIIString(object, "return") == 0;
-        if (*keep || !PyUnicode_CompareWithASCIIString(object, "raise"))
+    static const char *const names[] = {"raise", "return", "collect"};
+    int known = map->queue ? 3 : 2;
+    for (int i = 0; PyUnicode_Check(object) && i < known; i++)
+        if (PyUnicode_CompareWithASCIIString(object, names[i]) == 0) {
+            map->errors = (enum tt_py_errors)i;
             return 0;
-    }
+        }
     PyErr_Format(PyExc_ValueError, "errors must be 'raise' or 'return', got %R",
                  object);
     return -1;
@@ -142,7 +145,7 @@ static int read_arguments(struct tt_py_map *map, PyObject *const *args)
     tutti_options *options = &map->options;
     map->f = args[F];
     if (check_function(args[F], args[ITERABLES]) < 0 ||
-        read_on(map, args[ON]) < 0 || read_errors(&map->keep, args[ERRORS]) < 0)
+        read_on(map, args[ON]) < 0 || read_errors(map, args[ERRORS]) < 0)
         return -1;
     options->on = map->on;
     if (args[WORKERS] != Py_None &&
@@ -272,6 +275,28 @@ static PyObject *join(struct tt_py_map *map, PyObject *own)
     return all;
 }
 
+static PyObject *joined(struct tt_py_map *map, PyObject *own)
+{
+    return PyList_GET_SIZE(own) == (Py_ssize_t)map->loop.n ? Py_NewRef(own)
+                                                           : join(map, own);
+}
+
+/* The results, or if tasks failed (results, exceptions by index). A function
+ * that cannot travel is raised. */
+static PyObject *collected(struct tt_py_map *map, PyObject *own)
+{
+    if (map->refusal.error && map->refusal.index == TT_PY_NO_TASK) {
+        tt_py_raise_failure(&map->refusal);
+        return NULL;
+    }
+    PyObject *all = joined(map, own);
+    if (!all || !PyDict_GET_SIZE(map->faults))
+        return all;
+    PyObject *both = PyTuple_Pack(2, all, map->faults);
+    Py_DECREF(all);
+    return both;
+}
+
 /* The caller's own part: the list, or what was done until a failure. */
 static PyObject *run_own(struct tt_py_map *map, PyObject *caught)
 {
@@ -333,10 +358,10 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
     tt_py_cost_put(map);
     if (map->failure.error || status != TUTTI_OK)
         raise(map, status, failed, results);
+    else if (map->faults)
+        all = collected(map, results);
     else if (tt_py_message_tell(map) == 0)
-        all = PyList_GET_SIZE(results) == (Py_ssize_t)map->loop.n
-                  ? Py_NewRef(results)
-                  : join(map, results);
+        all = joined(map, results);
     Py_XDECREF(results);
     return all;
 }
@@ -374,15 +399,18 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
     struct tt_py_map map = {.state = PyModule_GetState(module),
                             .options = TUTTI_OPTIONS_INIT};
     PyObject *results = NULL, *caught = NULL;
-    if (n != ARGS && n != STAR)
+    if (n != ARGS && n != CHUNK)
         return PyErr_Format(PyExc_TypeError, "expected %d arguments", ARGS);
     if (read_arguments(&map, args) < 0)
         return NULL;
-    map.star = map.star || (n > STAR && args[STAR] == Py_True);
+    map.star = map.star || args[STAR] == Py_True;
+    map.chunk = n > CHUNK ? PyLong_AsSize_t(args[CHUNK]) : 0;
     map.parts = PyDict_New();
-    if (!map.parts || tt_py_mailbox_init(&map.box) < 0)
+    if (map.errors == TT_PY_COLLECT)
+        map.faults = PyDict_New();
+    if (!map.parts || PyErr_Occurred() || tt_py_mailbox_init(&map.box) < 0)
         goto drop;
-    if (map.keep) {
+    if (map.errors == TT_PY_RETURN) {
         PyObject *fault = tt_py_fault(map.state);
         caught = fault ? PyObject_GetAttrString(fault, "keep") : NULL;
     }
@@ -397,6 +425,7 @@ drop:
     Py_XDECREF(map.job);
     Py_XDECREF(map.memo);
     Py_XDECREF(map.parts);
+    Py_XDECREF(map.faults);
     Py_XDECREF(map.columns);
     Py_XDECREF(map.source);
     Py_XDECREF(map.failure.error);

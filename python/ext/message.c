@@ -116,9 +116,8 @@ void tt_py_message_prepare(struct tt_py_map *map)
     if (map->job || map->refusal.error)
         return;
     PyObject *args = Py_BuildValue(
-        "(OOOOO)", map->f, map->star ? Py_True : Py_False,
-        map->keep ? Py_True : Py_False, map->seed.given ? Py_True : Py_False,
-        tt_py_queue_setup(map));
+        "(OOiOO)", map->f, map->star ? Py_True : Py_False, (int)map->errors,
+        map->seed.given ? Py_True : Py_False, tt_py_queue_setup(map));
     double from = tt_py_cost_clock();
     PyObject *job = call(tt_py_job(map->state), "dump_job", args);
     map->spent.job = tt_py_cost_clock() - from;
@@ -239,7 +238,24 @@ static tutti_status encode_range(void *context, size_t begin, size_t end,
                do_encode_range);
 }
 
-/* Stores what tutti._wire.load_results made of a range. */
+/* What a range came to: a list, or what store() takes. */
+static PyObject *load(struct request *r)
+{
+    struct tt_py_map *map = r->map;
+    Py_ssize_t index = (Py_ssize_t)(map->base + r->begin);
+    PyObject *view = tt_py_view(r->parcel), *blocks = tt_py_blocks(r->parcel);
+    PyObject *args =
+        map->faults
+            ? Py_BuildValue("(NNnnO)", view, blocks, index,
+                            (Py_ssize_t)(r->end - r->begin), map->faults)
+            : Py_BuildValue("(NNn)", view, blocks, index);
+    PyObject *loaded =
+        call_wire(map, map->faults ? "load_outcomes" : "load_results", args);
+    Py_XDECREF(args);
+    return loaded;
+}
+
+/* Stores what tutti._wire made of a range. */
 static int store(struct request *r, PyObject *loaded)
 {
     if (PyList_CheckExact(loaded) &&
@@ -253,9 +269,7 @@ static void do_decode_range(void *arg)
     struct request *r = arg;
     double from = tt_py_cost_clock();
     size_t index = r->map->base + r->begin;
-    PyObject *args = Py_BuildValue("(NNn)", tt_py_view(r->parcel),
-                                   tt_py_blocks(r->parcel), (Py_ssize_t)index);
-    PyObject *loaded = call_wire(r->map, "load_results", args);
+    PyObject *loaded = load(r);
     if (!loaded || store(r, loaded) < 0) {
         take_raised(r, &r->map->failure, (Py_ssize_t)index);
         snprintf(r->line, sizeof r->line,
@@ -263,7 +277,6 @@ static void do_decode_range(void *arg)
         *r->failed = r->begin;
     }
     Py_XDECREF(loaded);
-    Py_XDECREF(args);
     r->status = TUTTI_OK;
     r->map->spent.decode +=
         tt_py_cost_clock() - from + tt_py_weigh_blocks(r->parcel);
@@ -328,11 +341,14 @@ static void do_lose(void *arg)
         error = PyErr_GetRaisedException();
     }
     PyObject *fault = tt_py_fault(map->state), *list = NULL;
-    if (fault)
-        list = PyObject_CallMethod(fault, "lose", "OnnOOn", error,
-                                   (Py_ssize_t)r->begin, (Py_ssize_t)r->end,
-                                   map->columns, map->star ? Py_True : Py_False,
-                                   (Py_ssize_t)map->base);
+    Py_ssize_t tasks = (Py_ssize_t)(r->end - r->begin);
+    if (fault && r->status == TUTTI_ECANCEL)
+        list = PyObject_CallMethod(fault, "missing", "n", tasks);
+    else if (fault)
+        list = PyObject_CallMethod(
+            fault, "lose", "OnnOOnO", error, (Py_ssize_t)r->begin, tasks,
+            map->columns, map->star ? Py_True : Py_False, (Py_ssize_t)map->base,
+            map->faults ? map->faults : Py_None);
     if (!list || keep_part(map, r->begin, list) < 0)
         take_raised(r, &map->failure, TT_PY_NO_TASK);
     Py_XDECREF(list);
@@ -361,8 +377,10 @@ void tt_py_message_init(struct tt_py_map *map)
                                    .decode_range = decode_range,
                                    .say = say,
                                    .prepare = prepare,
+                                   .range_tasks = map->chunk,
+                                   .once = map->errors == TT_PY_COLLECT,
                                    .keeps = true};
-    if (map->keep)
+    if (map->errors != TT_PY_RAISE)
         map->message.lost = lost;
     map->loop.message = &map->message;
     tt_py_cost_get(map);

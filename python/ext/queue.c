@@ -373,6 +373,7 @@ int tt_py_queue_enter(struct tt_py_map *map)
         return -1;
     map->options.place = q->place;
     map->options.workers = q->workers;
+    map->message.ranges_most = q->message.ranges_most;
     map->beside = q->maps;
     q->maps = map;
     return 0;

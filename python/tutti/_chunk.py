@@ -1,8 +1,7 @@
 """Several tasks in one message: what a worker does with them."""
 
 import sys
-import time
-from itertools import islice, starmap
+from itertools import islice
 
 from . import _tutti
 from ._fault import cut, describe
@@ -11,53 +10,36 @@ from ._wire import FEW, sendable
 
 class Chunk:
     """`func` over the items of a chunk. Each has an outcome of its own: a
-    chunk's size does not change what becomes of its items.
-
-    patience: seconds after which the rest of a chunk is handed back, unrun."""
+    chunk's size does not change what becomes of its items."""
 
     tutti_stays = True  # as a function does: it is pickled once
 
-    def __init__(self, func, star=False, patience=None):
+    def __init__(self, func):
         self.func = func
-        self.star = star
-        self.patience = patience
 
     def __call__(self, begin, items, n):
         """What opened() takes."""
         if type(items) is bytes:
             items = _tutti.unpack(items)
-        start = time.perf_counter()
-        results, failed = self._run(begin, items, n, start)
-        seconds = time.perf_counter() - start
+        results, failed = self._run(begin, items, n)
         many = len(results) >= FEW
         packed = many and _tutti.pack(results, 0, len(results))
-        return packed or results, failed, seconds
+        return packed or results, failed
 
-    def _run(self, begin, items, n, start):
+    def _run(self, begin, items, n):
         results, failed = [], []
         rest = iter(items)
-        run = starmap if self.star else map
-        step = n if self.patience is None else 1
         while len(results) < n:
-            until = min(len(results) + step, n)
-            block = islice(rest, until - len(results))
             try:
                 # What is there when a task raises, stays.
-                results.extend(run(self.func, block))
-                if len(results) < until:
+                results.extend(map(self.func, islice(rest, n - len(results))))
+                if len(results) < n:
                     raise StopIteration("raised by the task")
             except Exception as error:
                 at = len(results)
                 where = begin + at, describe((items[at],))
                 failed.append((at, sendable(begin + at, error, where)))
                 results.append(None)
-            if self.patience is not None:
-                spent = time.perf_counter() - start
-                if spent > self.patience:
-                    break
-                step = min(2 * step, 1 + int(
-                    len(results) * self.patience / max(spent, 1e-9)
-                ))
         return results, failed
 
     def __repr__(self):
@@ -76,11 +58,11 @@ def arguments(begin, items):
 
 
 def opened(outcome):
-    """Results, (offset, exception) of those that failed, seconds."""
-    results, failed, seconds = outcome
+    """Results, (offset, exception) of those that failed."""
+    results, failed = outcome
     if type(results) is not list:
         results = _tutti.unpack(results)
-    return results, failed, seconds
+    return results, failed
 
 
 def weight(item):

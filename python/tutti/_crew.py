@@ -150,12 +150,22 @@ class Crew:
         gone = weakref.finalize(self, _finish, queue, self._end)
         gone.atexit = False
 
-    def map(self, f, iterables, *, star=False, errors="raise"):
-        """[f(x) for x in iterable] by these workers only, as tutti.map."""
+    def map(self, f, iterables, *, star=False, errors="raise", chunk=0):
+        """[f(x) for x in iterable] by these workers only, as tutti.map.
+
+        errors: also "collect": all tasks are run, and if some failed it
+                returns (results, exceptions by index).
+        chunk:  tasks that go to a worker together; 0: as their times suggest.
+        """
         return _tutti.map(
-            f, tuple(iterables), self._queue, None, *self._limits, errors,
-            None, None, star,
+            f, tuple(iterables), self._queue, None, *self._limits, errors, None,
+            None, star, chunk,
         )
+
+    @property
+    def dead(self):
+        """This process was forked from that which has the workers."""
+        return self._queue.dead
 
     def close(self):
         """No more tasks; the workers leave when all are done."""

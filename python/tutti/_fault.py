@@ -234,13 +234,26 @@ def note(error, index, columns, star, base, n, own, parts):
     return annotate(error, index, text, known)
 
 
-def lose(error, begin, end, columns, star, base):
-    """The exception of lost tasks as their results."""
+def lose(error, begin, n, columns, star, base, faults):
+    """The results of `n` lost tasks: their exception; where those are
+    collected, it is the first one's."""
     text = describe(_arguments(begin, columns, star))
     _renumber(error, base)
-    return [annotate(error, base + begin, text)] * (end - begin)
+    annotate(error, base + begin, text)
+    if faults is None:
+        return [error] * n
+    faults[base + begin] = error
+    return missing(n)
+
+
+def missing(n):
+    """The results of tasks that have none."""
+    return [MISSING] * n
 
 
 def keep(error, arguments):
     """The exception as the result of the task that runs."""
     return annotate(error, task.index, describe(arguments))
+
+
+keep.kinds = Exception

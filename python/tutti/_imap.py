@@ -259,7 +259,7 @@ class IMapIterator:
         elif self._feed.size == 1:
             self._ready.append(value)
         else:
-            results, failed, _ = opened(value)
+            results, failed = opened(value)
             for at, error in failed:
                 results[at] = Failed(original(error))
             self._ready.extend(results)

@@ -14,14 +14,16 @@ def _dump(kind, *parts):
     return pickle.dumps((*snapshot(), kind, *parts), PROTOCOL)
 
 
-def dump_job(f, star, keep, given, setup):
+def dump_job(f, star, errors, given, setup):
     """Bytes and buffers for the workers of a map.
+
+    errors: what becomes of the tasks' exceptions; see _worker.CATCHERS.
 
     setup: that of the crew in whose workers it runs, None if that has none;
            False without a crew, whose workers would keep their modules."""
     site = setup.data if setup else None
     new = versions(f) if setup is False else None
-    kind = "map", site, star, keep, given, new
+    kind = "map", site, star, errors, given, new
     try:
         if setup:
             from ._setup import dump_function

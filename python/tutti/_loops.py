@@ -16,7 +16,7 @@ def kept(f, items, caught):
     for x in items:
         try:
             results.append(f(x))
-        except Exception as error:
+        except caught.kinds as error:
             results.append(caught(error, (x,)))
     return results
 
@@ -26,7 +26,7 @@ def kept_star(f, items, caught):
     for x in items:
         try:
             results.append(f(*x))
-        except Exception as error:
+        except caught.kinds as error:
             results.append(caught(error, x))
     return results
 

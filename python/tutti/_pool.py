@@ -12,11 +12,10 @@ from ._chunk import Chunk
 from ._crew import Crew
 from ._imap import Feed, IMapIterator
 from ._job import dump_setup
+from ._maps import Maps, MapResult, first_failure
 from ._result import AsyncResult, original
-from ._spread import MapResult
 
 INIT, RUN, CLOSE, TERMINATE = "INIT", "RUN", "CLOSE", "TERMINATE"
-KNOWN = 64  # functions whose time is remembered
 KEPT = 8  # functions that are ready to be sent
 NO_FUNCTION = 0x20 | 0x80 | 0x200  # generators and coroutines: their code flags
 
@@ -67,8 +66,9 @@ class Pool:
         setup = _checked_setup(initializer, initargs, share)
         self._task_timeout = task_timeout
         self._feeds = set()  # calls that have not sent all; guarded by _lock
-        self._seconds = {}  # of a task, by function
+        self._maps = Maps()
         self._chunks = {}
+        self._wears_out = maxtasksperchild is not None
         self._lock = threading.RLock()
         self._crew = Crew(
             self._processes, setup=setup,
@@ -207,10 +207,8 @@ class Pool:
                 % (name, _fault.cut(f))
             )
 
-    def _submit(self, task, f, args, kwds=None, wait=False):
+    def _submit(self, task, f, args, kwds=None):
         try:
-            if wait:
-                return self._crew.post(task, f, args)
             return self._crew.submit(task, f, args, kwds)
         except RuntimeError:
             if self._state != TERMINATE:
@@ -224,40 +222,57 @@ class Pool:
         return original(error)
 
     def _map(self, name, f, iterable, chunksize, star):
-        result = self._map_async(name, f, iterable, chunksize, star, wait=True)
-        try:
-            return result.get()
-        except BaseException:
-            result.stop()  # an interrupt
-            raise
+        return self._computed(
+            *self._arguments(name, f, iterable, chunksize, star)
+        )
 
-    def _map_async(self, name, f, iterable, size, star, callback=None,
-                   failed=None, wait=False):
+    def _map_async(self, name, f, iterable, size, star, callback, failed):
+        arguments = self._arguments(name, f, iterable, size, star)
+        result = MapResult(self, arguments, callback, failed)
+        if not arguments[1]:  # as there, an empty one has no callback
+            result.end_empty()
+            return result
+        self._feeding(result)
+        try:
+            self._maps.add(result)
+        except BaseException:
+            self._fed(result)
+            raise
+        return result
+
+    def _arguments(self, name, f, iterable, size, star):
+        """Of _computed(), for a map."""
         self._check(name, f)
         items = _sequence(name, iterable)
-        size = _checked_size(name, size) if size is not None else 0
-        if self._task_timeout is not None:
-            size = 1  # it is for one task
-        result = MapResult(self, f, items, star, size, callback, failed)
-        return result.start(wait)
+        if size is not None:
+            size = min(_checked_size(name, size), len(items))
+        elif self._wears_out:  # as there
+            size = -(-len(items) // (4 * self._processes))
+        return f, items, star, size or 0
 
-    def _chunk(self, f, star=False, patience=None):
+    def _computed(self, f, items, star, size):
+        """The results of a map."""
+        try:
+            got = self._crew.map(
+                f, (items,), star=star, errors="collect", chunk=size
+            )
+        except Exception as error:
+            raise self._failed(error)
+        if type(got) is tuple:
+            raise first_failure(items, star, *got)
+        return got
+
+    def _chunk(self, f):
         """What runs several tasks of f. One for each function, which the crew
         then pickles once; what may change is pickled anew."""
         if type(f) not in (type, types.FunctionType):
-            return Chunk(f, star, patience)
-        key = f, star, patience
-        chunk = self._chunks.get(key)
+            return Chunk(f)
+        chunk = self._chunks.get(f)
         if chunk is None:
             if len(self._chunks) >= KEPT:
                 self._chunks.clear()
-            chunk = self._chunks[key] = Chunk(f, star, patience)
+            chunk = self._chunks[f] = Chunk(f)
         return chunk
-
-    def _learn(self, f, seconds):
-        if len(self._seconds) >= KNOWN and f not in self._seconds:
-            self._seconds.clear()
-        self._seconds[f] = seconds
 
     def _imap(self, name, f, iterable, size, ordered):
         self._check(name, f)

@@ -7,7 +7,15 @@ import os
 import sys
 
 from . import _tutti, _value
-from ._fault import RemoteTraceback, UnpicklableError, annotate, cut, describe
+from ._fault import (
+    MISSING,
+    RemoteTraceback,
+    UnpicklableError,
+    annotate,
+    cut,
+    describe,
+    missing,
+)
 
 PROTOCOL = 5
 PICKLED = 0x80  # the first byte of a pickle; others: see _tutti.pack()
@@ -260,6 +268,20 @@ def load_results(view, blocks, begin):
             return begin, refuse(what % begin, error), []
 
 
+def load_outcomes(view, blocks, begin, n, faults):
+    """The same where exceptions are collected, by index, in `faults`: a list of
+    `n` results."""
+    loaded = load_results(view, blocks, begin)
+    if type(loaded) is list:
+        return loaded
+    if type(loaded[0]) is dict:
+        faults.update(loaded[0])
+        return loaded[1]
+    index, error, results = loaded
+    faults[index] = error
+    return results + missing(n - len(results))
+
+
 # In a worker.
 
 
@@ -318,6 +340,9 @@ def caught(error, arguments):
     return sendable(index, error, (index, describe(arguments)))
 
 
+caught.kinds = Exception
+
+
 def head_of(view):
     """What the tasks of a range are counted from, and their seed."""
     return _number(view, 0), _number(view, 1)
@@ -361,12 +386,50 @@ def dump_failure(index, error, done):
 def dump_results(results, begin):
     """Parts of bytes, and a list of buffers."""
     try:
-        packed = len(results) >= FEW and _tutti.pack(results, 0, len(results))
-        return as_block(packed) if packed else as_block(*dump(bulky(results)))
+        return _dump_list(results)
     except BaseException as error:
         survive(error)
         at, cause = first_bad(results, dumps) or (0, error)
-        what = "the result %s of task %d cannot be sent back"
-        refusal = refuse(what % (cut(results[at]), begin + at), cause)
-        refusal = Caught(refusal, text_of(cause))
+        refusal = _refuse_result(results[at], begin + at, cause)
         return dump_failure(begin + at, refusal, results[:at])
+
+
+def _dump_list(results):
+    packed = len(results) >= FEW and _tutti.pack(results, 0, len(results))
+    return as_block(packed) if packed else as_block(*dump(bulky(results)))
+
+
+def _refuse_result(result, index, cause):
+    what = "the result %s of task %d cannot be sent back" % (cut(result), index)
+    return Caught(refuse(what, cause), text_of(cause))
+
+
+class Collector:
+    """Exceptions of a range's tasks, which go beside the results."""
+
+    kinds = BaseException
+
+    def __init__(self):
+        self.faults = {}
+
+    def __call__(self, error, arguments):
+        index = _tutti.task.index
+        where = index, describe(arguments)
+        self.faults[index] = sendable(index, error, where)
+        return MISSING
+
+    def dump(self, results, begin):
+        """As dump_results(), for load_outcomes()."""
+        faults, self.faults = self.faults, {}
+        try:
+            if not faults:
+                return _dump_list(results)
+            return as_block(*dump((faults, results)))
+        except BaseException as error:
+            survive(error)
+        for i, result in enumerate(results):
+            bad = first_bad([result], dumps)
+            if bad:
+                faults[begin + i] = _refuse_result(result, begin + i, bad[1])
+                results[i] = MISSING
+        return as_block(*dump((faults, results)))

@@ -11,6 +11,7 @@ from ._stream import Streams
 from ._watch import watch
 from ._wire import (
     Caught,
+    Collector,
     head_of,
     caught,
     dump,
@@ -39,6 +40,11 @@ def _reseed():
     generator = sys.modules.get("numpy.random")
     if generator is not None:
         generator.seed()
+
+
+# What becomes of a task's exception: it ends the range, it is the task's
+# result, it goes beside the results; as the enum tt_py_errors says.
+CATCHERS = (lambda: None), (lambda: caught), Collector
 
 
 class Worker:
@@ -71,7 +77,8 @@ class Worker:
         finally:
             self.streams.flush()
 
-    def _prepare_map(self, blocks, setup, star, keep, given, versions, function):
+    def _prepare_map(self, blocks, setup, star, errors, given, versions,
+                     function):
         self._enter(setup)
         self.star = star
         self.given = given
@@ -79,7 +86,7 @@ class Worker:
             from . import _seed
 
             _seed.prepare()
-        self.caught = caught if keep else None
+        self.caught = CATCHERS[errors]()
         if versions:
             refresh(versions)
         if setup is None:
@@ -155,4 +162,6 @@ class Worker:
         if isinstance(results, tuple):
             index, error, done = results
             return dump_failure(index, sendable(index, error), done)
+        if type(self.caught) is Collector:
+            return self.caught.dump(results, base + begin)
         return dump_results(results, base + begin)

@@ -134,9 +134,10 @@ typedef struct tutti_message {
     tutti_status (*decode_range)(void *context, size_t begin, size_t end,
                                  const tutti_parcel *parcel, size_t *failed);
     /** The tasks [begin, end) will have no result, and the loop goes on: their
-     * worker was lost in the first of them (TUTTI_ELOST), that one took too
-     * long (TUTTI_ETIME), or they cannot be sent (what encode_range gave);
-     * `why` is a sentence. NULL: the loop fails there. */
+     * worker was lost in the first of them (TUTTI_ELOST), or in one behind
+     * them (TUTTI_ECANCEL), the first took too long (TUTTI_ETIME), or they
+     * cannot be sent (what encode_range gave); `why` is a sentence. NULL: the
+     * loop fails there. */
     void (*lost)(void *context, size_t begin, size_t end, tutti_status status,
                  const char *why);
     /** A worker printed, or the place warns. NULL: what was printed goes to
@@ -150,9 +151,15 @@ typedef struct tutti_message {
     /** The workers are needed soon: a good moment to prepare encode_job.
      * Called in any thread; may be NULL. */
     void (*prepare)(void *context);
-    /** A worker process is replaced after so many ranges, which then have one
-     * task each; 0: never. */
+    /** A worker process is replaced after so many ranges; 0: never. */
     unsigned ranges_most;
+    /** Tasks of a range; 0: as many as their times suggest, with ranges_most
+     * one. */
+    size_t range_tasks;
+    /** Tasks that a lost worker has run, though their results are lost with
+     * it, are lost too, unless options.retries has them run again. A queue's
+     * always are. */
+    bool once;
     /** A worker may keep what it prepared from small bytes of encode_job: for a
      * loop whose bytes are equal, it gets an empty parcel. */
     bool keeps;

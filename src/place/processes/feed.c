@@ -341,11 +341,18 @@ static struct tt_range guilty(struct tt_feed *feed, struct tt_process *p,
     if (at < range.begin || at >= range.end)
         at = range.begin;
     at -= at % run->unit;
-    if (!run->endless || run->options.retries)
+    if (!(run->endless || feed->message->once) || run->options.retries)
         range.begin = at > range.begin ? at : range.begin;
     if (range.end - at > run->unit)
         range.end = at + run->unit;
     return range;
+}
+
+/* Where the last unit of a range begins. */
+static size_t last_unit(const tutti_run *run, const struct tt_range *range)
+{
+    return range->begin +
+           (range->end - range->begin - 1) / run->unit * run->unit;
 }
 
 static void cut_overdue(struct tt_feeder *f, struct tt_seat *seat)
@@ -574,11 +581,14 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
         crashed(feed, p, cause);
         return;
     }
-    struct tt_range lost = guilty(feed, p, entry);
+    struct tt_range lost = guilty(feed, p, entry), before = lost;
     if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &lost))
         return;
     snprintf(why, sizeof why, "worker %u (pid %ld) %s while it ran task %zu",
              seat->lane->worker, (long)p->pid, cause, lost.end - 1);
+    lost.begin = before.end = last_unit(run, &lost);
+    if (before.begin < before.end)
+        tt_range_fail(f, feed, &before, TUTTI_ECANCEL, why);
     tt_range_fail(f, feed, &lost, TUTTI_ELOST, why);
     if (!feed->message->lost)
         tt_run_close(run, TUTTI_ELOST, why);

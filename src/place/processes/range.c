@@ -44,18 +44,23 @@ static double first_tasks(const struct tt_feed *feed)
     return run->expected > 0 ? fmin(share, FLOOR_NS / run->expected) : 1;
 }
 
-/* Ranges that have one task: it may have to be killed, its worker replaced. */
-static bool one_by_one(const struct tt_feed *feed)
+/* Tasks of a range where that is given: one that may have to be killed is
+ * alone; so are the ranges of a worker that will be replaced. 0: it is not. */
+static size_t tasks_given(const struct tt_feed *feed)
 {
-    return feed->run->options.task_timeout > 0 || feed->message->ranges_most;
+    if (feed->run->options.task_timeout > 0 || feed->seeks)
+        return 1;
+    if (feed->message->range_tasks)
+        return feed->message->range_tasks;
+    return feed->message->ranges_most ? 1 : 0;
 }
 
 static size_t tasks_of(struct tt_feed *feed)
 {
     double tasks = GROWTH * (double)feed->range;
     double each = feed->grain.per_task;
-    if (one_by_one(feed) || feed->seeks)
-        return 1;
+    if (tasks_given(feed))
+        return tasks_given(feed);
     if (each == 0 || !tt_range_dealt(feed))
         tasks = first_tasks(feed);
     if (each == 0)
@@ -85,7 +90,8 @@ static size_t depth_of(struct tt_feed *feed)
     double left = (double)tt_run_left(feed->run) * each;
     bool plenty = left > 2 * TARGET_NS * workers_of(feed);
     bool even = (double)feed->longest < 4 * TARGET_NS;
-    bool alone = one_by_one(feed) || !tt_range_dealt(feed);
+    bool alone = feed->run->options.task_timeout > 0 ||
+                 feed->message->ranges_most || !tt_range_dealt(feed);
     return plenty && even && !alone ? 2 : 1;
 }
 

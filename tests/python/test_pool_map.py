@@ -1,0 +1,205 @@
+"""Pool.map, starmap and their asynchronous forms: loops of tutti's in the
+pool's workers."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import tutti
+
+
+def square(x):
+    return x * x
+
+
+def odd(x):
+    if x % 2 == 0:
+        raise ValueError(x)
+    return x
+
+
+def slow(x):
+    time.sleep(x)
+    return x
+
+
+@pytest.fixture(scope="module")
+def shared_pool():
+    with tutti.Pool(2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def pool(shared_pool):
+    yield shared_pool
+    assert shared_pool.apply(square, (2,)) == 4  # it lives on
+
+
+def test_tasks_of_a_map_know_their_index(pool):
+    for size in None, 3:
+        assert pool.map(lambda x: tutti.task.index, "abcdefgh", size) == list(
+            range(8))
+        assert pool.map_async(lambda x: tutti.task.index, "abcdefgh",
+                              size).get(60) == list(range(8))
+
+
+def test_a_map_is_explained(pool):
+    pool.map(square, range(123))
+    text = tutti.explain()
+    assert text.startswith("123 tasks") and "processes" in text
+
+
+def test_one_result_that_cannot_travel_costs_no_other(pool):
+    def task(x):
+        return threading.Lock() if x == 2 else x
+
+    for size in None, 5:
+        with pytest.raises(tutti.UnpicklableError) as caught:
+            pool.map(task, range(5), size)
+        assert caught.value.tutti.index == 2
+        assert caught.value.tutti.results == [0, 1, tutti.MISSING, 3, 4]
+
+
+def test_one_argument_that_cannot_travel_costs_no_other(pool):
+    items = [0, 1, threading.Lock(), 3, 4]
+    for size in None, 5:
+        with pytest.raises(tutti.UnpicklableError) as caught:
+            pool.map(lambda x: x, items, size)
+        assert caught.value.tutti.index == 2
+        assert caught.value.tutti.results == [0, 1, tutti.MISSING, 3, 4]
+
+
+def test_a_map_of_a_function_that_cannot_travel(pool):
+    lock = threading.Lock()
+    for call in (lambda: pool.map(lambda x: lock, range(9)),
+                 lambda: pool.map_async(lambda x: lock, range(9)).get(60)):
+        with pytest.raises(tutti.UnpicklableError, match="the function"):
+            call()
+
+
+class Opaque(Exception):
+    def __reduce__(self):
+        return Opaque, (self.args[0], "too many", "for it")
+
+    def __init__(self, x):
+        super().__init__(x)
+
+
+def be_opaque(x):
+    raise Opaque(x)
+
+
+class Poison:
+    def __reduce__(self):
+        return poisoned, ()
+
+
+def poisoned():
+    raise LookupError("read")
+
+
+@pytest.mark.parametrize("task, kind", [
+    (lambda x: be_opaque(x), tutti.UnpicklableError),
+    (lambda x: Poison(), tutti.UnpicklableError),
+    (lambda x: exec("raise SystemExit(3)"), SystemExit),
+    (lambda x: exec("raise GeneratorExit(3)"), GeneratorExit),
+])
+def test_failures_of_all_kinds_cost_no_other(pool, task, kind):
+    def one_in_three(x):
+        return x if x % 3 else task(x)
+
+    for size in None, 1:
+        with pytest.raises(kind) as caught:
+            pool.map(one_in_three, range(1, 8), size)
+        assert caught.value.tutti.index == 2
+        assert caught.value.tutti.results[:2] == [1, 2]
+        assert caught.value.tutti.results[6] == 7
+
+
+def test_what_ran_beside_a_dead_worker_is_not_run_again(pool, tmp_path):
+    def task(x):
+        with open(str(tmp_path / "ran"), "a") as f:
+            f.write("%d\n" % x)
+        if x == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+    with pytest.raises(tutti.WorkerLostError, match="it ran task 5") as caught:
+        pool.map(task, range(12), 4)
+    error = caught.value
+    assert error.tutti.index == 5 and error.tutti.arguments == "argument 5"
+    lost = tutti.MISSING
+    assert error.tutti.results == [0, 1, 2, 3, lost, lost, *range(6, 12)]
+    ran = sorted(map(int, (tmp_path / "ran").read_text().split()))
+    assert ran == list(range(12))
+
+
+def test_more_maps_than_threads(pool):
+    results = [pool.map_async(square, range(i)) for i in range(40)]
+    for i, result in enumerate(results):
+        assert result.get(60) == [x * x for x in range(i)]
+    assert pool._maps._threads <= 8
+
+
+def test_maps_that_end_with_their_pool():
+    pool = tutti.Pool(2)
+    results = [pool.map_async(slow, [0.001] * 9) for _ in range(12)]
+    pool.close()
+    pool.join()
+    assert all(result.ready() for result in results)
+    assert [result.get() for result in results] == [[0.001] * 9] * 12
+    pool = tutti.Pool(2)
+    results = [pool.map_async(slow, [60] * 4) for _ in range(12)]
+    time.sleep(0.1)
+    pool.terminate()
+    pool.join()
+    for result in results:
+        with pytest.raises((tutti.WorkerLostError, ValueError),
+                           match="terminated"):
+            result.get(60)
+
+
+def test_map_async_waits_and_times_out(pool):
+    result = pool.map_async(slow, [0.3] * 2)
+    assert not result.ready()
+    with pytest.raises(multiprocessing.TimeoutError):
+        result.get(timeout=0.01)
+    result.wait(0.01)
+    result.wait(60)
+    assert result.ready() and result.successful()
+    got = []
+    failed = pool.map_async(odd, [1, 2], error_callback=got.append)
+    with pytest.raises(ValueError):
+        failed.get(60)
+    assert got[0].args == (2,) and not failed.successful()
+
+
+def test_exit_while_maps_run(script):
+    out, err = script("""
+import time, tutti
+pool = tutti.Pool(2)
+results = [pool.map_async(time.sleep, [60] * 4) for _ in range(10)]
+time.sleep(0.1)
+print("out")
+""")
+    assert out == "out\n" and "Error" not in err
+
+
+def test_a_child_forked_while_a_map_runs(pool):
+    result = pool.map_async(slow, [0.2] * 2)
+    time.sleep(0.05)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with pytest.raises(tutti.WorkerLostError, match="forked"):
+                result.get()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert result.get(60) == [0.2] * 2
