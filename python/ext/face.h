@@ -316,6 +316,7 @@ PyObject *tt_py_explain(PyObject *module, PyObject *unused);
 PyObject *tt_py_timeline(PyObject *module, PyObject *columns);
 PyObject *tt_py_trace(PyObject *module, PyObject *path);
 PyObject *tt_py_cpu_count(PyObject *module, PyObject *unused);
+PyObject *tt_py_cpu_idle(PyObject *module, PyObject *unused);
 
 /* module.c: tutti._wire, _job, _fault, _stream, _crew on first use; borrowed.
  */

@@ -158,6 +158,7 @@ static PyMethodDef methods[] = {
     {"timeline", tt_py_timeline, METH_O, NULL},
     {"trace", tt_py_trace, METH_O, NULL},
     {"cpu_count", tt_py_cpu_count, METH_NOARGS, NULL},
+    {"cpu_idle", tt_py_cpu_idle, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -53,6 +53,12 @@ PyObject *tt_py_trace(PyObject *module, PyObject *path)
     Py_RETURN_NONE;
 }
 
+PyObject *tt_py_cpu_idle(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyLong_FromUnsignedLong(tutti_cpu_idle());
+}
+
 PyObject *tt_py_cpu_count(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;

@@ -6,6 +6,8 @@ import sys
 import time
 from contextlib import nullcontext
 
+from ._after import after_import
+
 
 class Batch:
     """Runs calls of one function, or of many if f is None."""
@@ -30,6 +32,23 @@ class Batch:
         from .joblib import nested
 
         return nested(self.level)
+
+
+def _make_default(module):
+    try:
+        from .joblib import TuttiBackend
+
+        module.register_parallel_backend(
+            "tutti", TuttiBackend, make_default=True
+        )
+    except Exception:  # a joblib that this one does not know
+        pass
+
+
+def share_budget():
+    """In a worker: what uses joblib there, and names no backend, has workers
+    only where CPUs are idle."""
+    after_import("joblib", _make_default)
 
 
 def limit(variables):

@@ -7,6 +7,7 @@ import threading
 from array import array
 
 from . import _tutti
+from ._after import after_import
 
 PYTHON, NUMPY = 0, 1
 
@@ -59,35 +60,16 @@ def _find_numpy(module):
     _bits = bits
 
 
-class _Watch:
-    """Is there when a task imports NumPy, whose generator it finds."""
-
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name != "numpy.random.mtrand":
-            return None
-        from importlib.machinery import PathFinder
-
-        sys.meta_path.remove(_Watch)
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None:
-            run = spec.loader.exec_module
-
-            def run_and_seed(module):
-                run(module)
-                _find_numpy(module)
-                _tutti.seed_numpy()
-
-            spec.loader.exec_module = run_and_seed
-        return spec
+def _numpy_came(module):
+    _find_numpy(module)
+    _tutti.seed_numpy()
 
 
 def prepare():
     """Tells the extension where the generators are."""
     module = sys.modules.get("numpy.random.mtrand")
     if module is None:
-        if _Watch not in sys.meta_path:
-            sys.meta_path.insert(0, _Watch)
+        after_import("numpy.random.mtrand", _numpy_came)
     elif module._rand._bit_generator is not _bits:
         _find_numpy(module)
 

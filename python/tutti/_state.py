@@ -124,6 +124,8 @@ def snapshot():
 
 def _set_environment(wanted):
     theirs, mine = wanted, os.environ._data
+    for names in theirs, mine:  # C's environment keeps this process's own
+        names.pop(b"TUTTI_BUDGET", None)
     if mine == theirs:
         return
     for key in set(mine) - set(theirs):

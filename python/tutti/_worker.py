@@ -4,6 +4,7 @@ import _pickle as pickle
 import sys
 
 from . import _fault, _tutti
+from ._batch import share_budget
 from ._fault import cut
 from ._stale import refresh
 from ._state import State
@@ -59,6 +60,7 @@ class Worker:
     def begin(self):
         """Right after the fork."""
         _reseed()
+        share_budget()
 
     def job(self, loop, view, blocks):
         with view:

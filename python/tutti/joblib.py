@@ -22,7 +22,7 @@ from joblib._parallel_backends import (
     SequentialBackend,
 )
 
-from . import _executor, cpu_count
+from . import _executor, _tutti, cpu_count
 from ._batch import Batch, limit
 from ._fault import TaskTimeoutError
 
@@ -51,7 +51,7 @@ class TuttiBackend(ParallelBackendBase):
     def effective_n_jobs(self, n_jobs):
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
-        if n_jobs is None or _executor.in_worker():
+        if n_jobs is None:
             return 1
         return n_jobs if n_jobs > 0 else max(cpu_count() + 1 + n_jobs, 1)
 
@@ -161,12 +161,13 @@ class _Run:
     def watch(self):
         """In a thread: has workers take over when the tasks are long."""
         pause = SOON
+        outermost = not _executor.in_worker()
         while not self.over.wait(pause):
             now = time.perf_counter()
             job, task = self.current, self.task
             if job.begin is not None:
                 task = max(task, (now - job.begin) / len(job.batch))
-            if task >= SHORT:
+            if task >= SHORT and (outermost or _tutti.cpu_idle()):
                 warm = self.backend.executor(make=False) is not None
                 if warm or now - self.begin >= COLD:
                     return self.move()

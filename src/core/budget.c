@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <tutti/loop.h>
+
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "core/fork.h"
@@ -32,6 +34,7 @@
 #define OWNER(word) ((word) & ~(uint64_t)0xffff)
 
 _Thread_local unsigned tt_budget_inside;
+bool tt_budget_nested;
 
 struct page {
     uint64_t magic;
@@ -284,4 +287,12 @@ unsigned tt_budget_take(unsigned want)
         over = granted;
     tt_budget_give(over);
     return granted - over;
+}
+
+unsigned tutti_cpu_idle(void)
+{
+    unsigned limit = tt_cpu_budget(), running = tt_budget_running();
+    if (running >= limit && sweep())
+        running = tt_budget_running();
+    return running < limit ? limit - running : 0;
 }

@@ -11,6 +11,8 @@
 #ifndef TT_CORE_BUDGET_H
 #define TT_CORE_BUDGET_H
 
+#include <stdbool.h>
+
 /* How many of `want` more threads may run now; they count until given back.
  * May grant less than is free when others take at the same time: ask again at
  * the next occasion. Any thread; below 1 us, up to a millisecond once in 10 ms
@@ -24,12 +26,18 @@ void tt_budget_add(unsigned n);
  * child's to give: ignored. */
 void tt_budget_give(unsigned n);
 
-/* Threads that run now in the whole tree. */
+/* Threads that run now in the whole tree; tutti_cpu_idle() (tutti/loop.h) is
+ * what they leave. */
 unsigned tt_budget_running(void);
 
 /* Loops that this thread is inside of, as their caller or as a worker that
  * works for one: from the second on it is counted already. A worker process's
  * thread is always inside of one. */
 extern _Thread_local unsigned tt_budget_inside;
+
+/* This process runs tasks of another. What is started here, also by name, runs
+ * on CPUs that the tree has free; one worker does in any case, as the task that
+ * waits for it takes none. Set before there are threads. */
+extern bool tt_budget_nested;
 
 #endif

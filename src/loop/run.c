@@ -297,6 +297,12 @@ void tt_run_work(struct tutti_run *run, uint64_t invited)
     tt_run_count_out(run);
 }
 
+bool tt_run_by_turns(const struct tutti_run *run)
+{
+    return run->endless ||
+           (tt_budget_nested && !run->automatic && !run->caller);
+}
+
 unsigned tt_run_inside(struct tutti_run *run)
 {
     return atomic_load_explicit(&run->inside, memory_order_acquire) & ~SLEEPER;

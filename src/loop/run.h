@@ -98,6 +98,9 @@ void tt_run_make_open(struct tutti_run *run);
 /* Adds tasks at the end. False: the claim word is full. */
 bool tt_run_extend(struct tutti_run *run, size_t n);
 
+/* Whether its place counts its workers in the budget while they have tasks. */
+bool tt_run_by_turns(const struct tutti_run *run);
+
 /* Workers invited or at work. */
 unsigned tt_run_inside(struct tutti_run *run);
 

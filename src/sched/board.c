@@ -67,17 +67,22 @@ void tt_board_measure(struct tutti_run *run)
     run->width = width < run->lanes ? width : run->lanes;
 }
 
+/* Workers that wait take no CPU; others their place counts. */
+static bool uncounted(const struct tutti_run *run)
+{
+    return run->waits || tt_run_by_turns(run);
+}
+
 /* Counts up to `workers` more threads, and the caller of an outermost loop, in
- * the budget of the process tree. On auto only so many as are free there; a
- * user who names a place gets it. Workers that wait take no CPU: not counted.
- */
+ * the budget of the process tree. On auto, and inside of a task, only so many
+ * as are free there; else a user who names a place gets it. */
 static unsigned reserve(struct tutti_run *run, unsigned workers)
 {
-    if (run->waits)
+    if (uncounted(run))
         return workers;
-    if (run->counted == 0 && run->outermost)
+    if (run->counted == 0 && run->outermost && run->caller)
         tt_budget_add(run->counted = 1);
-    if (!run->automatic)
+    if (!run->automatic && !tt_budget_nested)
         tt_budget_add(workers);
     else
         workers = tt_budget_take(workers);
@@ -98,7 +103,7 @@ static void ask(struct tutti_run *run, unsigned workers, uint64_t now)
     unsigned granted = reserve(run, workers), asked = 0;
     if (granted)
         asked = place->ops->invite(place->state, run, granted);
-    unsigned unused = run->waits ? 0 : granted - asked;
+    unsigned unused = uncounted(run) ? 0 : granted - asked;
     tt_budget_give(unused);
     run->counted -= unused;
     run->invited += asked;

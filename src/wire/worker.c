@@ -231,6 +231,7 @@ int tutti_worker_serve(int fd, const tutti_worker *calls)
     struct tt_worker worker;
     tutti_bytes answer = {0};
     tt_budget_inside = 1;
+    tt_budget_nested = true;
     tt_thread_keep();
     tutti_status status = tt_channel_take(&channel, fd);
     if (status)

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include <tutti/loop.h>
+
 #include "core/budget.h"
 #include "core/clock.h"
 #include "core/cpu.h"
@@ -67,6 +69,7 @@ static void alone(void **state)
     (void)state;
     unsigned limit = tt_cpu_budget();
     assert_int_equal(tt_budget_running(), 0);
+    assert_int_equal(tutti_cpu_idle(), limit);
     assert_int_equal(tt_budget_take(0), 0);
     assert_int_equal(tt_budget_take(1), 1);
     assert_int_equal(tt_budget_take(limit + 5), limit - 1);
@@ -74,6 +77,7 @@ static void alone(void **state)
     assert_int_equal(tt_budget_running(), limit);
     tt_budget_add(3);
     assert_int_equal(tt_budget_running(), limit + 3);
+    assert_int_equal(tutti_cpu_idle(), 0);
     assert_int_equal(tt_budget_take(1), 0);
     tt_budget_give(4);
     assert_int_equal(tt_budget_take(2), 1);
@@ -99,7 +103,9 @@ static void forked(void **state)
     tt_budget_give(limit);
     assert_int_equal(take_all(), limit);
     assert_int_equal(tt_budget_running(), limit);
+    assert_int_equal(tutti_cpu_idle(), 0);
     tt_budget_give(limit);
+    assert_int_equal(tutti_cpu_idle(), limit);
 }
 
 static void executed(void **state)

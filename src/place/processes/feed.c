@@ -32,7 +32,7 @@ static struct tt_feed *make_feed(struct tt_feeder *f, tutti_run *run)
     feed->run = run;
     feed->message = run->loop.message;
     feed->loop = ++f->loops;
-    feed->deal = run->options.place && !run->caller;
+    feed->deal = run->options.place && !run->caller && !tt_budget_nested;
     f->open += run->endless;
     struct tt_feed **last = &f->feeds;
     while (*last)
@@ -99,8 +99,7 @@ static void leave(struct tt_feeder *f, struct tt_seat *seat)
         free_process(f, seat->process);
     if (seat->lane)
         tt_lane_turn(seat->lane, TT_IDLE, now);
-    if (seat->busy)
-        tt_budget_give(1);
+    tt_range_end_turn(seat);
     while (*at != seat)
         at = &(*at)->next;
     *at = seat->next;
@@ -189,20 +188,23 @@ static tutti_status encode_job(struct tt_feeder *f, struct tt_feed *feed)
     return status;
 }
 
-/* Sends the job. False: it cannot be. */
+/* Sends the job. `again`: [out] it is taken to be kept. False: it cannot be
+ * sent. */
 static bool send_job(struct tt_feeder *f, struct tt_feed *feed,
-                     struct tt_process *p)
+                     struct tt_process *p, bool *again)
 {
     tutti_bytes *out = &p->channel.out;
     tutti_status status = encode_job(f, feed);
-    p->again = !status && feed->keeps && p->keeps && p->loop == feed->loop;
-    if (p->again)
+    *again = !status && feed->keeps && p->keeps && p->loop == feed->loop;
+    p->again += *again;
+    if (*again)
         status = tt_frame_put(
             out, (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop},
             NULL, 0);
     else if (!status)
         status = tt_frame_copy(out, &feed->job);
     if (status) {
+        p->again -= *again;
         tutti_bytes_clear(&feed->job);
         tt_feed_break(feed, status, tutti_detail());
     }
@@ -251,8 +253,11 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
     const char *const *command = feed->message->command;
-    bool tasks = has_tasks(feed);
-    if (!tasks && others_wait(f, feed))
+    bool tasks = has_tasks(feed), again;
+    if (!tasks)
+        tt_range_end_turn(seat);
+    if (tasks ? !tt_range_turn(f, seat)
+              : tt_budget_nested || others_wait(f, feed))
         return;
     struct tt_process *p = tt_staff_idle(f, command, !tasks);
     if (!p && tasks) {
@@ -272,7 +277,7 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
         leave(f, seat);
         return;
     }
-    if (!send_job(f, feed, p)) {
+    if (!send_job(f, feed, p, &again)) {
         leave(f, seat);
         return;
     }
@@ -284,7 +289,7 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     p->loop = feed->loop;
     p->prepared = false;
     tt_staff_turn(f, p, TT_PROCESS_PREPARES);
-    if (p->again)
+    if (again)
         join(f, seat); /* without a round trip */
     else
         tt_channel_send(&p->channel, false);
@@ -398,6 +403,8 @@ static bool retire(struct tt_feeder *f, struct tt_seat *seat)
 static void serve(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
+    if (has_tasks(feed) && !tt_range_turn(f, seat))
+        return;
     if (tt_range_send(f, seat) || retire(f, seat))
         return;
     bool stays =
@@ -501,7 +508,7 @@ static void heard_again(struct tt_feeder *f, struct tt_process *p,
                         const struct tt_frame *frame)
 {
     struct tt_seat *seat = p->seat;
-    p->again = false;
+    p->again--;
     if (frame->kind == TT_FRAME_PREPARED)
         return;
     if (seat) {

@@ -82,7 +82,8 @@ struct tt_process {
     uint64_t since;  /* when the state began */
     uint64_t loop;   /* whose job it got last */
     bool keeps;      /* and is not told to forget */
-    bool again;      /* it was asked whether it still is prepared */
+    unsigned again;  /* times that it was asked whether it still is prepared,
+                        without an answer */
     unsigned ranges; /* it has run */
     struct tt_seat *seat;
     bool prepared; /* for that seat: it can be given ranges */
@@ -101,7 +102,8 @@ struct tt_seat {
     uint64_t invited;
     uint64_t sitting; /* number of the process's stay here */
     bool dealt;       /* it got a range */
-    bool busy;        /* counted in the budget of the process tree */
+    bool busy;        /* it has a turn: see tt_range_turn() */
+    bool leads;       /* it has one that the budget does not count */
     uint64_t encoded; /* ns of encoding since the lane's last range */
 };
 

@@ -19,6 +19,8 @@
 /* A queue's tasks differ; few wait behind a long one in its range. */
 #define QUEUE_MOST 8
 
+#define AGAIN_NS 2000000u /* until the budget is asked again */
+
 bool tt_range_dealt(const struct tt_feed *feed)
 {
     struct tt_seat *seat = feed->deal ? feed->seats : NULL;
@@ -229,17 +231,34 @@ static bool send_one(struct tt_feeder *f, struct tt_seat *seat)
     return true;
 }
 
-/* The workers of an open loop count in the budget while they have tasks; those
- * of others, the scheduler has counted. */
-static void count_busy(struct tt_seat *seat, bool busy)
+static bool is_led(const struct tt_feed *feed)
 {
-    if (!seat->feed->run->endless || seat->busy == busy)
-        return;
-    seat->busy = busy;
-    if (busy)
+    const struct tt_seat *seat = feed->seats;
+    while (seat && !seat->leads)
+        seat = seat->next;
+    return seat;
+}
+
+bool tt_range_turn(struct tt_feeder *f, struct tt_seat *seat)
+{
+    if (seat->busy || !tt_run_by_turns(seat->feed->run))
+        return true;
+    if (!tt_budget_nested)
         tt_budget_add(1);
-    else
+    else if (!is_led(seat->feed))
+        seat->leads = true;
+    else if (!tt_budget_take(1)) {
+        tt_feeder_due(f, f->now + AGAIN_NS);
+        return false;
+    }
+    return seat->busy = true;
+}
+
+void tt_range_end_turn(struct tt_seat *seat)
+{
+    if (seat->busy && !seat->leads)
         tt_budget_give(1);
+    seat->busy = seat->leads = false;
 }
 
 bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
@@ -253,7 +272,10 @@ bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
     struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number);
     if (entry && entry->deadline != UINT64_MAX)
         tt_feeder_due(f, entry->deadline);
-    count_busy(seat, entry != NULL);
+    if (entry)
+        tt_range_turn(f, seat);
+    else
+        tt_range_end_turn(seat);
     return entry != NULL;
 }
 

@@ -20,6 +20,14 @@ bool tt_range_worn_out(const struct tt_seat *seat);
  * there is nothing, so the seat leaves. */
 bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat);
 
+/* Whether a seat may have tasks now. A loop that counts its workers by turns
+ * takes one from the budget of the process tree. Inside of a task of another
+ * process there may be none: it asks again; its first worker needs none. */
+bool tt_range_turn(struct tt_feeder *f, struct tt_seat *seat);
+
+/* The turn is over, if it has one. */
+void tt_range_end_turn(struct tt_seat *seat);
+
 /* Results came. TUTTI_ESYS: not of the range that the process runs. */
 tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
                            const struct tt_frame *frame,

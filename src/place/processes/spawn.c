@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/budget.h"
 #include "wire/zygote.h"
 
 extern char **environ;
@@ -62,6 +63,7 @@ static int spawn(char *const *command, int control, pid_t *pid)
     error = set_files(&files, control);
     if (!error)
         error = set_attributes(&attributes);
+    (void)tt_budget_running(); /* from now on the environment leads to it */
     if (!error)
         error = posix_spawnp(pid, command[0], &files, &attributes, command,
                              environ);
