@@ -83,6 +83,8 @@ static int serve(void)
 
 /* The caller. */
 
+static const char *const command[] = {"/proc/self/exe", "worker", NULL};
+
 struct queue {
     tutti_run *run;
     size_t sent;
@@ -126,6 +128,46 @@ static void lost(void *context, size_t begin, size_t end, tutti_status status,
 static void settle(void *context)
 {
     (void)context;
+}
+
+/* A loop of one: its job is the same each time. Each way has a place of its
+ * own. */
+static double loop_trip(void)
+{
+    static struct queue echo;
+    double from = now();
+    tutti_message message = {.command = command,
+                             .encode_job = encode_job,
+                             .encode_range = encode,
+                             .decode_range = decode,
+                             .keeps = true};
+    tutti_loop loop = {.n = 1, .message = &message, .context = &echo};
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = "processes:2";
+    if (tutti_loop_run(&loop, &options) != TUTTI_OK)
+        fail("tutti_loop_run");
+    return now() - from;
+}
+
+static int copy(const void *item, void *result, void *context)
+{
+    (void)context;
+    memcpy(result, item, sizeof(uint64_t));
+    return 0;
+}
+
+/* The same by a C function. */
+static double map_trip(void)
+{
+    uint64_t item = 1, result = 0;
+    double from = now();
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = "processes:3";
+    if (tutti_map(copy, (tutti_array){&item, 8}, (tutti_array){&result, 8}, 1,
+                  NULL, 0, &options) != TUTTI_OK ||
+        result != item)
+        fail("tutti_map");
+    return now() - from;
 }
 
 static double trip(struct queue *q)
@@ -213,11 +255,22 @@ static double one_futex_trip(void)
     return futex_trip(wires);
 }
 
+#define WAYS 4
+
+static const struct {
+    const char *name;
+    double (*trip)(void);
+} ways[WAYS] = {{"two futexes", one_futex_trip},
+                {"echo", one_trip},
+                {"loop of one", loop_trip},
+                {"tutti_map of one", map_trip}};
+
+static double spun[WAYS][ROUNDS], slept[WAYS][ROUNDS];
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "worker") == 0)
         return serve();
-    const char *command[] = {"/proc/self/exe", "worker", NULL};
     tutti_message message = {.command = command,
                              .encode_job = encode_job,
                              .encode_range = encode,
@@ -234,19 +287,20 @@ int main(int argc, char **argv)
     pid_t peer = start_peer(wires);
     if (tutti_run_open(&queue.run, &loop, &options) != TUTTI_OK)
         fail("tutti_run_open");
-    double ours[2][ROUNDS], theirs[2][ROUNDS];
-    in_a_row(one_trip, BATCH);
-    in_a_row(one_futex_trip, BATCH);
     for (unsigned i = 0; i < ROUNDS; i++) {
-        ours[0][i] = in_a_row(one_trip, BATCH);
-        theirs[0][i] = in_a_row(one_futex_trip, BATCH);
-        ours[1][i] = parked(one_trip, PARKED);
-        theirs[1][i] = parked(one_futex_trip, PARKED);
+        for (unsigned k = 0; k < WAYS; k++) {
+            in_a_row(ways[k].trip, 10);
+            spun[k][i] = in_a_row(ways[k].trip, BATCH);
+            slept[k][i] = parked(ways[k].trip, PARKED);
+        }
     }
-    printf("C, echo, back to back\t%g\t%g\t<= 3 us\n", median(ours[0], ROUNDS),
-           median(theirs[0], ROUNDS));
-    printf("C, echo, parked\t%g\t%g\t<= 1.5 x two futexes\n",
-           median(ours[1], ROUNDS), median(theirs[1], ROUNDS));
+    double bare[2] = {median(spun[0], ROUNDS), median(slept[0], ROUNDS)};
+    for (unsigned k = 1; k < WAYS; k++) {
+        printf("C, %s, back to back\t%g\t%g\t<= 3 us\n", ways[k].name,
+               median(spun[k], ROUNDS), bare[0]);
+        printf("C, %s, parked\t%g\t%g\t<= 1.5 x two futexes\n", ways[k].name,
+               median(slept[k], ROUNDS), bare[1]);
+    }
     tutti_run_finish(queue.run);
     if (tutti_run_end(queue.run) != TUTTI_OK)
         fail("tutti_run_end");

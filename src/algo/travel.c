@@ -270,7 +270,8 @@ tutti_status tt_travel_run(const struct tt_travel *given, size_t n, size_t unit,
     struct tt_travel travel = *given;
     tutti_message message = {.encode_job = encode_job,
                              .encode_range = encode_range,
-                             .decode_range = decode_range};
+                             .decode_range = decode_range,
+                             .keeps = true};
     struct trip *trip = calloc(1, sizeof *trip);
     if (!trip)
         return tt_fail_memory("a loop in other processes");

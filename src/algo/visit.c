@@ -25,6 +25,8 @@ static struct {
     tt_function function[2];
     void *library[2];
     struct room context, constant, items, results;
+    tutti_bytes given; /* the job, unless it came with blocks: its memory is
+                        * the tasks' */
 } visit;
 
 static void clear(struct room *room)
@@ -76,6 +78,7 @@ static void forget(void *arg, uint64_t loop)
     clear(&visit.constant);
     clear(&visit.items);
     clear(&visit.results);
+    tutti_bytes_clear(&visit.given);
 }
 
 /* A part of a job, in a block or not. */
@@ -135,12 +138,12 @@ static tutti_status keep_part(struct room *room, const struct part *part,
     return TUTTI_OK;
 }
 
-static tutti_status prepare(const tutti_parcel *parcel)
+/* What tasks may have changed: the folder, and their context. */
+static tutti_status enter(const struct part part[TT_PARTS])
 {
-    struct part part[TT_PARTS];
-    uint64_t *size = visit.job.part;
-    tutti_status status = read_job(part, *parcel);
-    if (!status && size[TT_PART_FOLDER] && chdir(part[TT_PART_FOLDER].data))
+    const uint64_t *size = visit.job.part;
+    tutti_status status = TUTTI_OK;
+    if (size[TT_PART_FOLDER] && chdir(part[TT_PART_FOLDER].data))
         status = tt_fail(TUTTI_EPLACE, "it cannot enter %.300s",
                          part[TT_PART_FOLDER].data);
     if (!status)
@@ -149,19 +152,41 @@ static tutti_status prepare(const tutti_parcel *parcel)
     if (!status)
         status = keep_part(&visit.constant, &part[TT_PART_CONSTANT],
                            size[TT_PART_CONSTANT]);
+    return status;
+}
+
+static tutti_status prepare_again(void)
+{
+    struct part part[TT_PARTS];
+    tutti_status status =
+        read_job(part, (tutti_parcel){.data = visit.given.data,
+                                      .size = visit.given.size});
+    return status ? status : enter(part);
+}
+
+static tutti_status prepare(const tutti_parcel *parcel)
+{
+    struct part part[TT_PARTS];
+    const uint64_t *size = visit.job.part;
+    tutti_status status = read_job(part, *parcel);
+    if (!status)
+        status = enter(part);
     for (size_t i = 0; i < visit.job.functions && !status; i++) {
         int path = TT_PART_PATH + (int)i;
         status = tt_object_find(&visit.function[i], &visit.library[i],
                                 &visit.job.home[i],
                                 size[path] ? part[path].data : "");
     }
+    visit.given.size = 0;
+    if (!status && !parcel->count)
+        status = tutti_bytes_append(&visit.given, parcel->data, parcel->size);
     return status;
 }
 
 static int take_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
                     tutti_bytes *error)
 {
-    tutti_status status = prepare(parcel);
+    tutti_status status = parcel->size ? prepare(parcel) : prepare_again();
     if (!status)
         return 0;
     const char *why = tutti_detail();

@@ -46,6 +46,10 @@ static inline bool tt_channel_full(const struct tt_channel *channel)
  * gone, what waits is dropped; receiving will tell. */
 void tt_channel_send(struct tt_channel *channel, bool wait);
 
+/* A worker: as tt_channel_send() with `wait`, but the place is only woken when
+ * there is no room: what is sent next wakes it. */
+void tt_channel_lay(struct tt_channel *channel);
+
 /* Whether there may be something to take, or room for what could not be sent:
  * two loads. */
 bool tt_channel_ready(const struct tt_channel *channel);

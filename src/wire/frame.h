@@ -30,10 +30,10 @@ struct tt_frame {
     uint32_t kind;
     uint64_t size;      /* bytes of the payload; set */
     uint64_t loop;      /* number of a loop, unique in its place */
-    uint64_t begin;     /* tasks */
+    uint64_t begin;     /* tasks; of a job, 1: that of before, once more */
     uint64_t end;       /* */
     uint64_t from, to;  /* tt_clock() around the user's code */
-    uint32_t worker;    /* its lane */
+    uint32_t worker;    /* its lane; of a job, 1: it was kept from a CPU */
     uint32_t blocks;    /* set */
     uint32_t moved;     /* set; 1: the payload is the last block, size is 0 */
     uint32_t unused[2]; /* set: 0 */

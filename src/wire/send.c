@@ -137,7 +137,7 @@ static void drop_out(struct tt_channel *channel)
     link->block_done = 0;
 }
 
-void tt_channel_send(struct tt_channel *channel, bool wait)
+static void send_out(struct tt_channel *channel, bool wait, bool wake)
 {
     struct tt_link *link = channel->link;
     if (!link) {
@@ -149,7 +149,8 @@ void tt_channel_send(struct tt_channel *channel, bool wait)
         bool all = write_frames(channel);
         if (link->out.at != before) {
             tt_ring_tell_head(&link->out);
-            tt_link_wake(link);
+            if (wake || !all)
+                tt_link_wake(link);
         }
         if (all || link->broken)
             break;
@@ -163,4 +164,14 @@ void tt_channel_send(struct tt_channel *channel, bool wait)
     }
     if (link->gone || link->broken)
         drop_out(channel);
+}
+
+void tt_channel_send(struct tt_channel *channel, bool wait)
+{
+    send_out(channel, wait, true);
+}
+
+void tt_channel_lay(struct tt_channel *channel)
+{
+    send_out(channel, true, false);
 }

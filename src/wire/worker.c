@@ -36,15 +36,22 @@ static tutti_status prepare(struct tt_worker *worker,
     tutti_bytes error = {0};
     if (!frame->loop)
         return tt_fail(TUTTI_ESYS, "asked to prepare for no loop");
-    if (frame->size || worker->loop != frame->loop)
+    bool lacks = frame->begin && worker->loop != frame->loop;
+    if (!frame->begin || lacks)
         forget(worker);
-    tt_thread_roam();
+    if (frame->worker)
+        tt_thread_roam();
     answer.from = tt_clock();
-    if (worker->calls->job(worker->calls->arg, frame->loop, parcel, &error))
-        answer.kind = TT_FRAME_REFUSED;
-    else
-        worker->loop = frame->loop;
+    bool refuses = lacks || worker->calls->job(worker->calls->arg, frame->loop,
+                                               parcel, &error);
     answer.to = tt_clock();
+    if (refuses) {
+        answer.kind = TT_FRAME_REFUSED;
+        forget(worker);
+    } else {
+        worker->loop = frame->loop;
+    }
+    worker->refused = refuses ? frame->loop : 0;
     tutti_status status = tt_frame_put(out, answer, error.data, error.size);
     tutti_bytes_clear(&error);
     return status;
@@ -56,6 +63,8 @@ static tutti_status run(struct tt_worker *worker, struct tt_frame *frame,
 {
     struct tt_frame answer = *frame;
     struct tt_mark mark;
+    if (frame->loop && frame->loop == worker->refused)
+        return TUTTI_OK;
     if (!worker->loop || frame->loop != worker->loop)
         return tt_fail(TUTTI_ESYS,
                        "asked for tasks of loop %" PRIu64
@@ -142,15 +151,19 @@ void tutti_worker_at(size_t index)
 }
 
 /* Sends the frames in `answer`, and leaves it empty. They are made apart:
- * others may say something meanwhile. */
-static void deliver(tutti_bytes *answer, uint64_t loop)
+ * others may say something meanwhile. `quiet`: the next answer wakes the place.
+ */
+static void deliver(tutti_bytes *answer, uint64_t loop, bool quiet)
 {
     pthread_mutex_lock(&serving.guard);
     tutti_bytes empty = serving.channel->out;
     serving.channel->out = *answer;
     *answer = empty;
     serving.loop = loop;
-    tt_channel_send(serving.channel, true);
+    if (quiet)
+        tt_channel_lay(serving.channel);
+    else
+        tt_channel_send(serving.channel, true);
     pthread_mutex_unlock(&serving.guard);
 }
 
@@ -192,15 +205,16 @@ static tutti_status answer_frame(struct tt_worker *worker,
                                  tutti_bytes *answer)
 {
     tutti_status status;
-    bool again;
-    if (frame->kind == TT_FRAME_JOB)
-        deliver(answer, frame->loop);
+    bool again, job = frame->kind == TT_FRAME_JOB;
+    if (job)
+        deliver(answer, frame->loop, false);
     do {
         status = tt_worker_take(worker, frame, parcel, answer, &again);
         if (!again)
             tt_channel_done(serving.channel);
         if (!status)
-            deliver(answer, worker->loop);
+            deliver(answer, worker->loop,
+                    job && worker->loop && tt_channel_ready(serving.channel));
     } while (!status && again);
     return status;
 }
@@ -239,7 +253,7 @@ int tutti_worker_serve(int fd, const tutti_worker *calls)
     set_channel(&channel);
     status = tt_worker_begin(&worker, calls, &answer);
     if (!status)
-        deliver(&answer, 0);
+        deliver(&answer, 0, false);
     if (!status)
         status = serve(&worker, &channel, &answer);
     set_channel(NULL);

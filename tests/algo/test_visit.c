@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <tutti.h>
@@ -154,6 +155,41 @@ static void items_of_the_wrong_size(void **state)
     tt_visit.forget(NULL, 1);
 }
 
+/* Adds what it finds in its context, and leaves one more there. */
+static int count(const void *item, void *result, void *context)
+{
+    *(int64_t *)result = *(const int64_t *)item + (*(int64_t *)context)++;
+    return 0;
+}
+
+/* The same job once more finds the folder and the context as they came. */
+static void the_same_once_more(void **state)
+{
+    (void)state;
+    _Alignas(16) char data[1000];
+    char path[PATH_MAX];
+    int64_t results[N];
+    struct tt_travel_answer answer;
+    struct tt_travel_job job = job_of_add();
+    assert_int_equal(tt_object_tell(&job.home[0], path, (tt_function)count),
+                     TUTTI_OK);
+    size_t size = put_job(data, &job);
+    char *copy = malloc(size); /* gone after the call, as what comes is */
+    assert_non_null(copy);
+    memcpy(copy, data, size);
+    assert_int_equal(take(copy, size, ""), 0);
+    free(copy);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(run(&answer, results, 8 * N), 0);
+        assert_int_equal(results[N - 1], 1000 + N - 1 + N - 1);
+        assert_int_equal(chdir("/tmp"), 0);
+        assert_int_equal(take("", 0, ""), 0);
+        assert_string_equal(getcwd(path, sizeof path), FOLDER);
+    }
+    tt_visit.forget(NULL, 1);
+    assert_int_not_equal(take("", 0, "no job that this libtutti knows"), 0);
+}
+
 #define LARGE 65536
 
 static int fill(const void *item, void *result, void *context)
@@ -237,6 +273,7 @@ int main(void)
         cmocka_unit_test(jobs_that_are_cut_off),
         cmocka_unit_test(jobs_that_make_no_sense),
         cmocka_unit_test(items_of_the_wrong_size),
+        cmocka_unit_test(the_same_once_more),
         cmocka_unit_test(large_results_up_to_a_failure),
         cmocka_unit_test(each_call_fails),
     };

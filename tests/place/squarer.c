@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,38 @@ static void crash(void)
     raise(SIGSEGV);
 }
 
+static bool first_time(void)
+{
+    int fd = open(once, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static bool is_fine(int64_t job)
+{
+    switch (job) {
+    case JOB_CRASH_ONCE:
+        if (first_time())
+            crash();
+        return true;
+    case JOB_STOP_ONCE:
+        if (first_time())
+            raise(SIGSTOP);
+        return true;
+    case JOB_SLOW_ONCE:
+        if (first_time())
+            sleep_ms(600);
+        return true;
+    case JOB_HANG_ONCE:
+        while (first_time())
+            pause();
+        return true;
+    default:
+        return job == JOB_FINE || job == JOB_FORGETS;
+    }
+}
+
 static int prepare(void *arg, uint64_t loop, const tutti_parcel *parcel,
                    tutti_bytes *error)
 {
@@ -43,7 +76,7 @@ static int prepare(void *arg, uint64_t loop, const tutti_parcel *parcel,
     once[size - sizeof job] = '\0';
     if (job == JOB_CRASH)
         crash();
-    if (job == JOB_FINE || job == JOB_FORGETS)
+    if (is_fine(job))
         return 0;
     static const char why[] = "it was told to refuse";
     return tutti_bytes_append(error, why, sizeof why - 1) ? -2 : -1;
@@ -57,8 +90,7 @@ static void forget(void *arg, uint64_t loop)
 
 static void die_once(void)
 {
-    int fd = open(once, O_CREAT | O_EXCL | O_WRONLY, 0600);
-    if (fd >= 0)
+    if (first_time())
         raise(SIGKILL);
 }
 

@@ -22,7 +22,12 @@ enum job {
     JOB_FINE,
     JOB_REFUSE,
     JOB_CRASH,
-    JOB_FORGETS /* refuses the same once more */
+    JOB_FORGETS, /* refuses the same once more */
+    /* These make the file of the job, and are fine where it exists. */
+    JOB_CRASH_ONCE,
+    JOB_STOP_ONCE, /* SIGSTOP */
+    JOB_SLOW_ONCE, /* 600 ms */
+    JOB_HANG_ONCE  /* for ever */
 };
 
 struct item {

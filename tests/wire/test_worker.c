@@ -123,21 +123,41 @@ static void test_states(void **state)
         assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ETASK);
     notes.most = 0;
 
-    struct tt_frame second = {.kind = TT_FRAME_JOB, .loop = 6};
+    struct tt_frame second = {.kind = TT_FRAME_JOB, .loop = 6}, kept = second;
+    kept.begin = 1;
     notes.refuses = true;
     assert_int_equal(ask(&worker, &second, "function", &out), TUTTI_OK);
     expect(&out, TT_FRAME_REFUSED, 6, "no");
     assert_int_equal(notes.forgot, 5);
-    range_of.loop = 6;
+    range_of.loop = 6; /* sent ahead: dropped */
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
+    assert_int_equal(out.size, 0);
+    range_of.loop = 5;
     assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ESYS);
+    range_of.loop = 6;
 
     notes.refuses = false;
+    notes.job = 0; /* nothing is kept of a loop that it refused */
+    assert_int_equal(ask(&worker, &kept, "", &out), TUTTI_OK);
+    expect(&out, TT_FRAME_REFUSED, 6, "");
+    assert_int_equal(notes.job, 0);
     assert_int_equal(ask(&worker, &second, "function", &out), TUTTI_OK);
     struct tt_frame over = {.kind = TT_FRAME_FORGET, .loop = 6};
     assert_int_equal(ask(&worker, &over, "", &out), TUTTI_OK);
     assert_int_equal(out.size, 0);
     assert_int_equal(notes.forgot, 6);
     assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ESYS);
+
+    assert_int_equal(ask(&worker, &second, "function", &out), TUTTI_OK);
+    assert_int_equal(ask(&worker, &kept, "", &out), TUTTI_OK);
+    expect(&out, TT_FRAME_PREPARED, 6, "");
+    notes.refuses = true;
+    notes.forgot = 0;
+    assert_int_equal(ask(&worker, &kept, "", &out), TUTTI_OK);
+    assert_int_equal(notes.forgot, 6);
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
+    assert_int_equal(out.size, 0);
+    notes.refuses = false;
 
     assert_int_equal(ask(&worker, &second, "function", &out), TUTTI_OK);
     notes.ends = true;

@@ -82,6 +82,11 @@ static void free_process(struct tt_feeder *f, struct tt_process *p)
     p->seat = NULL;
     if (p->state != TT_PROCESS_WORKS)
         return;
+    if (p->answers && !p->again) {
+        tt_channel_send(&p->channel, false);
+        tt_staff_turn(f, p, TT_PROCESS_PREPARES);
+        return;
+    }
     if (!p->keeps && tt_frame_put(&p->channel.out, forget, NULL, 0) != TUTTI_OK)
         p->loop = 0; /* it forgets at its next job */
     tt_channel_send(&p->channel, false);
@@ -156,6 +161,12 @@ static bool has_work(struct tt_feed *feed)
             tt_run_left(feed->run) > 0);
 }
 
+static struct tt_frame job_frame(const struct tt_feed *feed)
+{
+    return (struct tt_frame){
+        .kind = TT_FRAME_JOB, .loop = feed->loop, .worker = feed->run->caller};
+}
+
 /* Encodes the job, once a run. A small one may be what workers have kept from
  * the run before: then it goes by that one's number. */
 static tutti_status encode_job(struct tt_feeder *f, struct tt_feed *feed)
@@ -182,34 +193,41 @@ static tutti_status encode_job(struct tt_feeder *f, struct tt_feed *feed)
         f->kept_loop = feed->loop;
     }
     if (!status)
-        status = tt_frame_close(
-            job, mark,
-            (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop});
+        status = tt_frame_close(job, mark, job_frame(feed));
     return status;
 }
 
-/* Sends the job. `again`: [out] it is taken to be kept. False: it cannot be
- * sent. */
+/* Sends the job. False: it cannot be. */
 static bool send_job(struct tt_feeder *f, struct tt_feed *feed,
-                     struct tt_process *p, bool *again)
+                     struct tt_process *p)
 {
     tutti_bytes *out = &p->channel.out;
     tutti_status status = encode_job(f, feed);
-    *again = !status && feed->keeps && p->keeps && p->loop == feed->loop;
-    p->again += *again;
-    if (*again)
-        status = tt_frame_put(
-            out, (struct tt_frame){.kind = TT_FRAME_JOB, .loop = feed->loop},
-            NULL, 0);
-    else if (!status)
+    p->again = !status && feed->keeps && p->keeps && p->loop == feed->loop;
+    if (p->again) {
+        struct tt_frame frame = job_frame(feed);
+        frame.begin = 1;
+        status = tt_frame_put(out, frame, NULL, 0);
+    } else if (!status)
         status = tt_frame_copy(out, &feed->job);
     if (status) {
-        p->again -= *again;
         tutti_bytes_clear(&feed->job);
         tt_feed_break(feed, status, tutti_detail());
     }
     p->keeps = !status && feed->keeps;
+    p->answers += !status;
     return !status;
+}
+
+/* Whether the first ranges follow a job at once. What a process prepares for
+ * the first time may take its time, and what it had would wait: not when a
+ * caller or another worker of a queue could run it, nor where the time of tasks
+ * is limited. */
+static bool goes_ahead(const struct tt_feed *feed, const struct tt_process *p)
+{
+    const tutti_run *run = feed->run;
+    bool warm = p->loop && !run->caller && !run->endless;
+    return (p->again || warm) && !(run->options.task_timeout > 0);
 }
 
 /* Whether there are tasks to claim now. */
@@ -253,7 +271,7 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
     const char *const *command = feed->message->command;
-    bool tasks = has_tasks(feed), again;
+    bool tasks = has_tasks(feed);
     if (!tasks)
         tt_range_end_turn(seat);
     if (tasks ? !tt_range_turn(f, seat)
@@ -277,19 +295,20 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
         leave(f, seat);
         return;
     }
-    if (!send_job(f, feed, p, &again)) {
+    if (!send_job(f, feed, p)) {
         leave(f, seat);
         return;
     }
     if (feed->run->caller)
         tt_thread_avoid(p->pid, feed->run->cpu_at);
+    bool ahead = goes_ahead(feed, p);
     seat->process = p;
     seat->sitting = ++f->numbers;
     p->seat = seat;
     p->loop = feed->loop;
     p->prepared = false;
     tt_staff_turn(f, p, TT_PROCESS_PREPARES);
-    if (again)
+    if (ahead)
         join(f, seat); /* without a round trip */
     else
         tt_channel_send(&p->channel, false);
@@ -403,8 +422,10 @@ static bool retire(struct tt_feeder *f, struct tt_seat *seat)
 static void serve(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
-    if (has_tasks(feed) && !tt_range_turn(f, seat))
+    if (has_tasks(feed) && !tt_range_turn(f, seat)) {
+        tt_channel_send(&seat->process->channel, false);
         return;
+    }
     if (tt_range_send(f, seat) || retire(f, seat))
         return;
     bool stays =
@@ -447,14 +468,13 @@ void tt_feed_tend(struct tt_feeder *f)
     }
 }
 
-/* A prepared process sits down. */
+/* A process sits down: prepared, or about to be. */
 static void join(struct tt_feeder *f, struct tt_seat *seat)
 {
     if (!seat->lane)
         seat->lane = tt_run_join(seat->feed->run, seat->invited);
-    seat->process->prepared = true;
     tt_staff_turn(f, seat->process, TT_PROCESS_WORKS);
-    if (seat->lane)
+    if (seat->lane && (seat->process->prepared || seat->process->again))
         tt_lane_turn(seat->lane, TT_COPY, tt_clock());
     if (seat->lane)
         serve(f, seat);
@@ -471,6 +491,7 @@ static void refused(struct tt_feeder *f, struct tt_process *p, const char *data,
     p->keeps = false;
     if (!seat)
         return;
+    tt_ledger_release(&seat->feed->ledger, p->number);
     snprintf(why, sizeof why,
              "a worker process (pid %ld) cannot run this function%s%.*s",
              (long)p->pid, size ? ": " : "", size < 400 ? (int)size : 400,
@@ -502,18 +523,15 @@ static void said(struct tt_feeder *f, struct tt_process *p,
     }
 }
 
-/* The answer of a process that was taken to be prepared, as it was before. One
- * that is not any more ran none of the tasks that it was given. */
-static void heard_again(struct tt_feeder *f, struct tt_process *p,
-                        const struct tt_frame *frame)
+/* A process is not any more what it was taken to be, prepared. It ran none of
+ * the tasks that it was given. */
+static void has_forgotten(struct tt_feeder *f, struct tt_process *p)
 {
     struct tt_seat *seat = p->seat;
-    p->again--;
-    if (frame->kind == TT_FRAME_PREPARED)
-        return;
     if (seat) {
         tt_ledger_release(&seat->feed->ledger, p->number);
-        tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
+        if (seat->lane)
+            tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
         cut_off(f, seat);
     } else {
         tt_staff_kill(f, p);
@@ -521,43 +539,70 @@ static void heard_again(struct tt_feeder *f, struct tt_process *p,
     tt_feeder_due(f, 0);
 }
 
+/* It is prepared since `at`, by its own clock. */
+static void is_prepared(struct tt_feeder *f, struct tt_process *p, uint64_t at)
+{
+    struct tt_seat *seat = p->seat;
+    uint64_t now = tt_clock();
+    p->prepared = true;
+    if (p->state >= TT_PROCESS_LOST)
+        return;
+    if (!seat && p->state == TT_PROCESS_PREPARES)
+        tt_staff_turn(f, p, TT_PROCESS_IDLE);
+    else if (seat && p->state == TT_PROCESS_PREPARES)
+        join(f, seat);
+    else if (seat && seat->lane && !p->again)
+        tt_lane_turn(seat->lane, TT_COPY,
+                     at < seat->lane->since ? seat->lane->since
+                     : at < now             ? at
+                                            : now);
+}
+
+/* The answer to a job; only that to the last one matters. */
+static tutti_status heard_job(struct tt_feeder *f, struct tt_process *p,
+                              const struct tt_frame *frame,
+                              const tutti_parcel *parcel)
+{
+    bool ready = frame->kind == TT_FRAME_PREPARED;
+    if (!p->answers || (!ready && frame->kind != TT_FRAME_REFUSED))
+        return tt_fail(TUTTI_ESYS, "a message of kind %u was not expected",
+                       frame->kind);
+    if (--p->answers)
+        return TUTTI_OK;
+    if (ready)
+        is_prepared(f, p, frame->to);
+    else if (p->state >= TT_PROCESS_LOST)
+        return TUTTI_OK; /* tt_feed_lost() sees that it did not prepare */
+    else if (p->again)
+        has_forgotten(f, p);
+    else
+        refused(f, p, parcel->data, parcel->size);
+    return TUTTI_OK;
+}
+
 tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
                           const struct tt_frame *frame,
                           const tutti_parcel *parcel)
 {
     struct tt_seat *seat = p->seat;
-    bool prepares = p->state == TT_PROCESS_PREPARES;
-    if (frame->kind == TT_FRAME_DONE && seat && seat->lane) {
-        p->zygote->since = f->now;
-        tutti_status status = tt_range_done(f, seat, frame, parcel);
-        if (!status && p->state == TT_PROCESS_WORKS)
-            serve(f, seat);
-        return status;
-    }
     if (frame->kind == TT_FRAME_SAID) {
         said(f, p, frame, parcel->data, parcel->size);
         return TUTTI_OK;
     }
-    if (p->state >= TT_PROCESS_LOST)
+    if (frame->kind != TT_FRAME_DONE)
+        return heard_job(f, p, frame, parcel);
+    if (!seat && p->state >= TT_PROCESS_LOST)
         return TUTTI_OK;
-    if (p->again) {
-        heard_again(f, p, frame);
-        return TUTTI_OK;
-    }
-    if (!prepares || frame->loop != p->loop ||
-        (frame->kind != TT_FRAME_PREPARED && frame->kind != TT_FRAME_REFUSED))
-        return tt_fail(TUTTI_ESYS, "a message of kind %u was not expected",
-                       frame->kind);
-    if (frame->kind == TT_FRAME_REFUSED)
-        refused(f, p, parcel->data, parcel->size);
-    else if (seat)
-        join(f, seat);
-    else
-        tt_staff_turn(f, p, TT_PROCESS_IDLE);
-    return TUTTI_OK;
+    if (!seat || !seat->lane || !p->prepared)
+        return tt_fail(TUTTI_ESYS, "results of tasks that it did not have");
+    p->zygote->since = f->now;
+    tutti_status status = tt_range_done(f, seat, frame, parcel);
+    if (!status && p->state == TT_PROCESS_WORKS)
+        serve(f, seat);
+    return status;
 }
 
-/* A worker died that had no range: it prepared, or all its results are here.
+/* A worker died that ran no range: it prepared, or all its results are here.
  * Nothing is lost with it, so others may go on, but not for ever. */
 static void crashed(struct tt_feed *feed, struct tt_process *p,
                     const char *cause)
@@ -584,7 +629,8 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
     if (seat->lane)
         tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
     entry = tt_ledger_runs(&feed->ledger, p->number);
-    if (p->loop != feed->loop || !entry) {
+    if (p->loop != feed->loop || !entry || !p->prepared) {
+        tt_ledger_release(&feed->ledger, p->number);
         crashed(feed, p, cause);
         return;
     }
@@ -605,7 +651,7 @@ bool tt_feed_stopped(struct tt_feeder *f, struct tt_process *p, const char *how)
 {
     struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
     char line[TT_DETAIL_SIZE];
-    if (!feed || !tt_ledger_runs(&feed->ledger, p->number))
+    if (!feed || !p->prepared || !tt_ledger_runs(&feed->ledger, p->number))
         return false;
     if (!feed->message->say)
         return true;

@@ -65,7 +65,7 @@ enum tt_process_state {
     TT_PROCESS_STARTS,   /* forked or about to be */
     TT_PROCESS_IDLE,     /* serves, has no job */
     TT_PROCESS_PREPARES, /* was sent the job */
-    TT_PROCESS_WORKS,    /* prepared; has a seat */
+    TT_PROCESS_WORKS,    /* has a seat; prepared, or has ranges for then */
     TT_PROCESS_LOST,     /* its channel ended; the zygote will say why */
     TT_PROCESS_DYING,    /* told to leave, or killed: nobody waits for it */
     TT_PROCESS_DEAD      /* to be buried */
@@ -77,16 +77,16 @@ struct tt_process {
     struct tt_zygote *zygote;
     struct tt_channel channel;
     enum tt_process_state state;
-    uint64_t number; /* instance; never used twice */
-    pid_t pid;       /* 0: unknown */
-    uint64_t since;  /* when the state began */
-    uint64_t loop;   /* whose job it got last */
-    bool keeps;      /* and is not told to forget */
-    unsigned again;  /* times that it was asked whether it still is prepared,
-                        without an answer */
-    unsigned ranges; /* it has run */
+    uint64_t number;  /* instance; never used twice */
+    pid_t pid;        /* 0: unknown */
+    uint64_t since;   /* when the state began */
+    uint64_t loop;    /* whose job it got last */
+    bool keeps;       /* and is not told to forget */
+    bool again;       /* it was asked whether it still is prepared */
+    unsigned answers; /* to jobs, that are still to come */
+    unsigned ranges;  /* it has run */
     struct tt_seat *seat;
-    bool prepared; /* for that seat: it can be given ranges */
+    bool prepared; /* for that seat; ranges may have left before */
     bool reported; /* `status` is what waitpid() gave */
     int status;
     char why[200]; /* it was given up because of this */

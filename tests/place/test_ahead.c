@@ -1,0 +1,178 @@
+/* The place "processes": ranges that leave before their worker is prepared. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "squares.h"
+
+static char once[] = "/tmp/tutti-ahead-XXXXXX";
+
+/* A place of one worker that has had a job. */
+static tutti_place *warm_place(int64_t *pid)
+{
+    tutti_place *place = open_place("processes:1");
+    struct work w;
+    work_init(&w, 1);
+    w.items[0].act = ACT_PID;
+    assert_int_equal(run(&w, place, usual), TUTTI_OK);
+    *pid = w.results[0];
+    work_fini(&w);
+    unlink(once);
+    return place;
+}
+
+/* Whether its worker is `pid`, which it may have been or not. */
+static bool lives(tutti_place *place, int64_t pid)
+{
+    struct work w;
+    work_init(&w, 1);
+    w.items[0].act = ACT_PID;
+    assert_int_equal(run(&w, place, usual), TUTTI_OK);
+    bool same = w.results[0] == pid;
+    work_fini(&w);
+    return same;
+}
+
+/* None of the tasks is run, and the worker is as good as before. */
+static void test_refused(void **state)
+{
+    int64_t pid;
+    tutti_place *place = warm_place(&pid);
+    struct work w;
+    (void)state;
+    work_init(&w, 2);
+    w.job = JOB_REFUSE;
+    w.once = once;
+    w.items[0].act = w.items[1].act = ACT_ONCE;
+    assert_int_equal(run(&w, place, usual), TUTTI_EPLACE);
+    expect_detail("cannot run this function: it was told to refuse");
+    assert_int_equal(access(once, F_OK), -1);
+    assert_true(lives(place, pid));
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
+/* The task that waited for it is not to blame: it runs in the next worker. */
+static void test_crash(void **state)
+{
+    int64_t pid;
+    tutti_place *place = warm_place(&pid);
+    struct work w;
+    (void)state;
+    work_init(&w, 5);
+    w.job = JOB_CRASH_ONCE;
+    w.once = once;
+    if (run(&w, place, usual))
+        fail_msg("%s", tutti_detail());
+    check_squares(&w);
+    assert_false(lives(place, pid));
+    w.job = JOB_CRASH;
+    assert_int_equal(run(&w, place, usual), TUTTI_ELOST);
+    expect_detail("(SIGSEGV) while it prepared for the function");
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
+/* A worker that stops while it prepares is replaced, as it runs no task. */
+static void test_stop(void **state)
+{
+    int64_t pid;
+    tutti_place *place = warm_place(&pid);
+    tutti_options options = usual;
+    struct work w;
+    (void)state;
+    work_init(&w, 5);
+    w.job = JOB_STOP_ONCE;
+    w.once = once;
+    options.deadline = 20;
+    if (run(&w, place, options))
+        fail_msg("%s", tutti_detail());
+    check_squares(&w);
+    assert_false(lives(place, pid));
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
+/* What a task may take does not include the time before it. */
+static void test_timeout(void **state)
+{
+    int64_t pid;
+    tutti_place *place = warm_place(&pid);
+    tutti_options options = usual;
+    struct work w;
+    (void)state;
+    work_init(&w, 3);
+    w.job = JOB_SLOW_ONCE;
+    w.once = once;
+    options.task_timeout = 0.2;
+    if (run(&w, place, options))
+        fail_msg("%s", tutti_detail());
+    check_squares(&w);
+    assert_true(lives(place, pid));
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
+static void test_cancel(void **state)
+{
+    int64_t pid;
+    tutti_place *place = warm_place(&pid);
+    tutti_options options = usual;
+    tutti_job *job;
+    struct work w;
+    (void)state;
+    work_init(&w, 5);
+    w.job = JOB_HANG_ONCE;
+    w.once = once;
+    options.place = place;
+    tutti_loop loop = loop_of(&w);
+    assert_int_equal(tutti_submit(&job, &loop, &options), TUTTI_OK);
+    while (access(once, F_OK))
+        usleep(1000);
+    tutti_job_cancel(job);
+    assert_int_equal(tutti_job_wait(job, 30), TUTTI_ECANCEL);
+    tutti_job_free(job);
+    assert_false(lives(place, pid));
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
+/* Its time until it was prepared is no task's. */
+static void test_report(void **state)
+{
+    int64_t pid;
+    tutti_place *place = warm_place(&pid);
+    tutti_options options = usual;
+    tutti_report report = TUTTI_REPORT_INIT;
+    struct work w;
+    (void)state;
+    work_init(&w, 3);
+    w.job = JOB_SLOW_ONCE;
+    w.once = once;
+    options.report = &report;
+    assert_int_equal(run(&w, place, options), TUTTI_OK);
+    assert_true(report.startup > 0.5 && report.copy < 0.3);
+    assert_true(lives(place, pid));
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    close(mkstemp(once));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_stop),    cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_cancel),  cmocka_unit_test(test_report),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(once);
+    return failures;
+}
