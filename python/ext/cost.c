@@ -40,13 +40,18 @@ void tt_py_cost_get(struct tt_py_map *map)
     bool same = known->key == map->loop.key;
     double job = map->job_weight = tt_py_weigh(map->f);
     double task = map->task_weight = tt_py_weigh_items(map->columns);
-    message->job_cost = same && alike(known->job_weight, job, JOB / 4)
-                            ? known->job
-                        : !map->state->wire ? JOB_FIRST + job
-                                            : JOB + job;
-    message->task_cost = same && alike(known->task_weight, task, 10 * TASK)
-                             ? known->task
-                             : TASK + task;
+    bool job_known = same && alike(known->job_weight, job, JOB / 4);
+    bool task_known = same && alike(known->task_weight, task, 10 * TASK);
+    map->job_guess = job_known ? known->job : JOB + job;
+    map->task_guess = task_known ? known->task : TASK + task;
+    message->job_cost =
+        map->job_guess + (job_known || map->state->wire ? 0 : JOB_FIRST);
+    message->task_cost = map->task_guess;
+    /* What was given up takes longer than is known: nobody can say how long. */
+    if (job_known && known->job_cut)
+        map->job_guess = 0;
+    if (task_known && known->task_cut)
+        map->task_guess = 0;
 }
 
 void tt_py_cost_put(struct tt_py_map *map)
@@ -64,10 +69,13 @@ void tt_py_cost_put(struct tt_py_map *map)
     if (!same)
         *known = (struct tt_py_cost){.key = map->loop.key, .task = TASK};
     known->job = spent->job;
+    known->job_cut = spent->job_cut;
     known->job_weight = map->job_weight;
-    if (spent->encoded && spent->decoded) {
-        known->task = spent->encode / (double)spent->encoded +
-                      spent->decode / (double)spent->decoded;
+    if (spent->encoded && (spent->decoded || spent->task_cut)) {
+        known->task = spent->encode / (double)spent->encoded;
+        if (spent->decoded)
+            known->task += spent->decode / (double)spent->decoded;
+        known->task_cut = spent->task_cut;
         known->task_weight = map->task_weight;
     }
 }

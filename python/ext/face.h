@@ -17,6 +17,7 @@ struct tt_py_cost {
     const void *key;
     double job, task;
     double job_weight, task_weight; /* guessed of what was measured */
+    bool job_cut, task_cut;         /* it was given up; see trial.c */
 };
 
 #define TT_PY_COSTS 64
@@ -67,7 +68,15 @@ struct tt_py_mailbox {
 /* Seconds that a map's bytes took, and tasks that they were for. */
 struct tt_py_spent {
     double job, encode, decode;
-    size_t encoded, decoded;
+    size_t encoded, decoded, ranges;
+    bool job_cut, task_cut; /* it was given up */
+};
+
+/* Since when a thread does something for a map. */
+struct tt_py_watch {
+    double since, cpu;
+    long sleeps;
+    bool caller; /* the thread is the caller's */
 };
 
 /* What the random streams of a map's tasks depend on; see seed.c. */
@@ -118,6 +127,7 @@ struct tt_py_map {
     PyObject *memo;      /* tutti._wire.Memo, once items have large buffers */
     struct tt_py_spent spent;
     double job_weight, task_weight; /* see weigh.c */
+    double job_guess, task_guess;   /* seconds that they may well take */
     PyObject *bar;                  /* callable of progress, or NULL */
     struct tt_py_seed seed;
     struct tt_py_queue *queue; /* in whose workers it runs, or NULL */
@@ -267,7 +277,20 @@ double tt_py_cost_clock(void);
 void tt_py_cost_get(struct tt_py_map *map);
 void tt_py_cost_put(struct tt_py_map *map);
 
+/* trial.c: `Trial` and `TooLong`, for tutti._wire. */
+#define TT_PY_NO_LIMIT 1e9
+int tt_py_trial_add(PyObject *module);
+/* Seconds that the bytes of the job, of a range more, may take. */
+double tt_py_trial_job(struct tt_py_map *map);
+double tt_py_trial_range(struct tt_py_map *map, size_t tasks);
+/* A new Trial, or None where there is no limit. caller: this is its thread. */
+PyObject *tt_py_trial(double seconds, bool caller);
+/* Seconds that something took of the caller's time, or of the lock's. */
+struct tt_py_watch tt_py_watch_start(bool caller);
+double tt_py_watch_read(const struct tt_py_watch *watch);
+
 /* mailbox.c */
+bool tt_py_mailbox_owned(const struct tt_py_mailbox *box);
 int tt_py_mailbox_init(struct tt_py_mailbox *box);
 void tt_py_mailbox_fini(struct tt_py_mailbox *box);
 /* Has `work` done with the interpreter's lock, by the caller or here. It leaves

@@ -24,6 +24,11 @@ int tt_py_mailbox_init(struct tt_py_mailbox *box)
     return error ? -1 : 0;
 }
 
+bool tt_py_mailbox_owned(const struct tt_py_mailbox *box)
+{
+    return PyThread_get_thread_ident() == box->owner;
+}
+
 void tt_py_mailbox_fini(struct tt_py_mailbox *box)
 {
     pthread_cond_destroy(&box->answered);
@@ -70,7 +75,7 @@ void tt_py_mailbox_do(struct tt_py_mailbox *box, void (*work)(void *),
 {
     if (!Py_IsInitialized())
         return; /* no loop waits in an interpreter that has ended */
-    if (PyThread_get_thread_ident() != box->owner && hand_over(box, work, arg))
+    if (!tt_py_mailbox_owned(box) && hand_over(box, work, arg))
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
     work(arg);

@@ -22,6 +22,8 @@ static PyObject *call_wire(struct tt_py_map *map, const char *name,
     return call(tt_py_wire(map->state), name, args);
 }
 
+#define GIVEN_UP "making the bytes takes longer than they may cost"
+
 /* What a callback asks of the interpreter. */
 struct request {
     struct tt_py_map *map;
@@ -88,12 +90,17 @@ static bool is_failure(PyObject *object)
 }
 
 /* Appends `made`, whose reference it takes. NULL is an exception, a failure
- * that of a task: what cannot travel. */
+ * that of a task: what cannot travel; None has been given up. */
 static tutti_status emit(struct request *r, PyObject *made)
 {
     tutti_status status = TUTTI_EPLACE;
     struct tt_py_failure *refusal = &r->map->refusal;
     size_t index;
+    if (made == Py_None) {
+        r->map->spent.task_cut = true;
+        snprintf(r->line, sizeof r->line, GIVEN_UP);
+        goto drop;
+    }
     if (made && is_failure(made) && take_failure(r, made, refusal, &index) == 0)
         goto drop;
     if (made)
@@ -113,17 +120,21 @@ void tt_py_message_prepare(struct tt_py_map *map)
 {
     struct request r = {.map = map};
     atomic_store(&map->wanted, false);
-    if (map->job || map->refusal.error)
+    if (map->job || map->refusal.error || map->spent.job_cut)
         return;
+    bool caller = tt_py_mailbox_owned(&map->box);
     PyObject *args = Py_BuildValue(
-        "(OOiOO)", map->f, map->star ? Py_True : Py_False, (int)map->errors,
-        map->seed.given ? Py_True : Py_False, tt_py_queue_setup(map));
-    double from = tt_py_cost_clock();
+        "(OOiOON)", map->f, map->star ? Py_True : Py_False, (int)map->errors,
+        map->seed.given ? Py_True : Py_False, tt_py_queue_setup(map),
+        tt_py_trial(tt_py_trial_job(map), caller));
+    struct tt_py_watch watch = tt_py_watch_start(caller);
     PyObject *job = call(tt_py_job(map->state), "dump_job", args);
-    map->spent.job = tt_py_cost_clock() - from;
+    map->spent.job = tt_py_watch_read(&watch);
     Py_XDECREF(args);
     if (!job)
         take_raised(&r, &map->refusal, TT_PY_NO_TASK);
+    else if (job == Py_None)
+        map->spent.job_cut = true;
     else if (!map->job)
         map->job = Py_NewRef(job);
     Py_XDECREF(job);
@@ -181,15 +192,18 @@ static void do_encode_job(void *arg)
         if (!r->map->hurried)
             call_quietly(r->map, "hurry");
         r->map->hurried = true;
-        double from = tt_py_cost_clock();
+        struct tt_py_watch watch =
+            tt_py_watch_start(tt_py_mailbox_owned(&r->map->box));
         r->status = tt_py_put(r->map->job, r->out);
-        r->map->spent.job += tt_py_cost_clock() - from;
+        r->map->spent.job += tt_py_watch_read(&watch);
         if (!r->status)
             return;
         take_raised(r, &r->map->refusal, TT_PY_NO_TASK);
     }
-    snprintf(r->line, sizeof r->line,
-             "the function cannot be sent to another process");
+    snprintf(r->line, sizeof r->line, "%s",
+             r->map->spent.job_cut
+                 ? GIVEN_UP
+                 : "the function cannot be sent to another process");
     r->status = TUTTI_EPLACE;
 }
 
@@ -212,18 +226,22 @@ static PyObject *memo_of(struct tt_py_map *map)
 static void do_encode_range(void *arg)
 {
     struct request *r = arg;
-    double from = tt_py_cost_clock();
-    PyObject *memo = memo_of(r->map);
+    struct tt_py_map *map = r->map;
+    bool caller = tt_py_mailbox_owned(&map->box);
+    double most = tt_py_trial_range(map, r->end - r->begin);
+    struct tt_py_watch watch = tt_py_watch_start(caller);
+    PyObject *memo = memo_of(map);
     PyObject *args =
-        memo ? Py_BuildValue("(OnnnKO)", r->map->columns, (Py_ssize_t)r->begin,
-                             (Py_ssize_t)r->end, (Py_ssize_t)r->map->base,
-                             (unsigned long long)tt_py_seed_word(&r->map->seed),
-                             memo)
+        memo ? Py_BuildValue("(OnnnKON)", map->columns, (Py_ssize_t)r->begin,
+                             (Py_ssize_t)r->end, (Py_ssize_t)map->base,
+                             (unsigned long long)tt_py_seed_word(&map->seed),
+                             memo, tt_py_trial(most, caller))
              : NULL;
-    r->status = emit(r, call_wire(r->map, "dump_range", args));
+    r->status = emit(r, call_wire(map, "dump_range", args));
     Py_XDECREF(args);
-    r->map->spent.encode += tt_py_cost_clock() - from;
-    r->map->spent.encoded += r->end - r->begin;
+    map->spent.encode += tt_py_watch_read(&watch);
+    map->spent.encoded += r->end - r->begin;
+    map->spent.ranges++;
 }
 
 static tutti_status encode_range(void *context, size_t begin, size_t end,
@@ -267,7 +285,8 @@ static int store(struct request *r, PyObject *loaded)
 static void do_decode_range(void *arg)
 {
     struct request *r = arg;
-    double from = tt_py_cost_clock();
+    struct tt_py_watch watch =
+        tt_py_watch_start(tt_py_mailbox_owned(&r->map->box));
     size_t index = r->map->base + r->begin;
     PyObject *loaded = load(r);
     if (!loaded || store(r, loaded) < 0) {
@@ -279,7 +298,7 @@ static void do_decode_range(void *arg)
     Py_XDECREF(loaded);
     r->status = TUTTI_OK;
     r->map->spent.decode +=
-        tt_py_cost_clock() - from + tt_py_weigh_blocks(r->parcel);
+        tt_py_watch_read(&watch) + tt_py_weigh_blocks(r->parcel);
     r->map->spent.decoded += r->end - r->begin;
 }
 

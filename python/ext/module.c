@@ -59,7 +59,7 @@ static int add_types(PyObject *module, struct tt_py_state *state)
         add_type(module, "Walk", PyType_FromSpec(&tt_py_walk_spec)) < 0 ||
         add_type(module, "Sitting", PyType_FromSpec(&tt_py_sitting_spec)) < 0 ||
         add_type(module, "Queue", Py_NewRef((PyObject *)state->queue)) < 0 ||
-        tt_py_block_add(module) < 0)
+        tt_py_block_add(module) < 0 || tt_py_trial_add(module) < 0)
         return -1;
     return tt_py_queue_init(state);
 }

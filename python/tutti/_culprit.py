@@ -52,21 +52,21 @@ def _parts(value):
         yield "the attribute %r" % name, part
 
 
-def _travels(value):
+def _travels(value, trial):
     try:
-        dumps(value)
+        dumps(value, None, trial)
         return True
     except BaseException as error:
         survive(error)
         return False
 
 
-def culprit(value, depth=DEPTH):
+def culprit(value, trial=None, depth=DEPTH):
     """Words for the part that cannot travel; empty where there is none."""
     for (label, part), _ in zip(_parts(value), range(PARTS)):
-        if part is value or _travels(part):
+        if part is value or _travels(part, trial):
             continue
-        inner = culprit(part, depth - 1) if depth else ""
+        inner = culprit(part, trial, depth - 1) if depth else ""
         words = "%s, %s" % (label, cut(part, 60))
         return "%s: %s" % (words, inner) if inner else words
     return ""

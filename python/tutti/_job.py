@@ -7,20 +7,29 @@ import sys
 from ._fault import cut
 from ._stale import versions
 from ._state import snapshot
-from ._wire import PROTOCOL, dump, refuse, survive
+from ._tutti import TooLong
+from ._wire import PROTOCOL, dump, dumps, refuse, survive
 
 
 def _dump(kind, *parts):
     return pickle.dumps((*snapshot(), kind, *parts), PROTOCOL)
 
 
-def dump_job(f, star, errors, given, setup):
-    """Bytes and buffers for the workers of a map.
+def dump_job(f, star, errors, given, setup, trial=None):
+    """Bytes and buffers for the workers of a map; None: given up.
 
     errors: what becomes of the tasks' exceptions; see _worker.CATCHERS.
 
     setup: that of the crew in whose workers it runs, None if that has none;
-           False without a crew, whose workers would keep their modules."""
+           False without a crew, whose workers would keep their modules.
+    trial: says how long it may take."""
+    try:
+        return _dump_job(f, star, errors, given, setup, trial)
+    except TooLong:
+        return None
+
+
+def _dump_job(f, star, errors, given, setup, trial):
     site = setup.data if setup else None
     new = versions(f) if setup is False else None
     kind = "map", site, star, errors, given, new
@@ -30,7 +39,7 @@ def dump_job(f, star, errors, given, setup):
 
             function, buffers = dump_function(f, setup)
         else:
-            function, buffers = dump(f)
+            function, buffers = dump(f, dumps, trial)
         return _dump(*kind, function), buffers
     except BaseException as error:
         survive(error)
@@ -46,16 +55,16 @@ def dump_job(f, star, errors, given, setup):
     except BaseException as error:
         survive(error)
         cause = error
-    raise refuse_function(f, cause)
+    raise refuse_function(f, cause, trial)
 
 
-def refuse_function(f, cause):
+def refuse_function(f, cause, trial=None):
     """What says that a function cannot travel, and which part of it."""
     from ._culprit import culprit
 
     what = "the function %s cannot be sent to another process" % cut(f)
     refusal = refuse(what, cause)
-    part = culprit(f)
+    part = culprit(f, trial)
     if part:
         refusal.args = ("%s (%s)" % (refusal, part),)
     return refusal

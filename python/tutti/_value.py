@@ -166,6 +166,8 @@ class Pickler(pickle.Pickler):
     main = False  # functions of __main__ share the worker's own globals
 
     def reducer_override(self, value):
+        if self.trial:
+            self.trial.check()
         kind = type(value)
         if kind is types.FunctionType:
             return NotImplemented if _importable(value) else self._reduce(value)
@@ -194,14 +196,30 @@ class Pickler(pickle.Pickler):
         return make, arguments, state, None, None, fill
 
 
-def dumps(value, aside=None, main=False, table=None):
+class File:
+    """Gathers bytes while a trial allows."""
+
+    def __init__(self, trial):
+        self.check = trial.check
+        self.parts = []
+
+    def write(self, data):
+        self.check()
+        self.parts.append(data)
+
+    def getvalue(self):
+        return b"".join(self.parts)
+
+
+def dumps(value, aside=None, main=False, table=None, trial=None):
     """The bytes of a value; None: it is beyond this module."""
     cloudpickle = sys.modules.get("cloudpickle")
     registered = getattr(cloudpickle, "list_registry_pickle_by_value", tuple)
     if registered():
         return None
-    file = io.BytesIO()
+    file = File(trial) if trial else io.BytesIO()
     pickler = Pickler(file, 5, buffer_callback=aside)
+    pickler.trial = trial
     pickler.main, pickler.shared = main, {}
     if table is not None:
         pickler.dispatch_table = table

@@ -42,31 +42,63 @@ class Aside:
         self.buffers.append(raw)
 
 
-def dumps(value, aside=None):
-    """The bytes of a value. Any exception of its own methods passes."""
+class _Tried(pickle.Pickler):
+    """Has attributes."""
+
+
+def dumps(value, aside=None, trial=None):
+    """The bytes of a value. Any exception of its own methods passes.
+
+    trial: a _tutti.Trial, which may raise TooLong; None: however long."""
     try:
-        data = pickle.dumps(value, PROTOCOL, buffer_callback=aside)
+        if trial:
+            file = _value.File(trial)
+            pickler = _Tried(file, PROTOCOL, buffer_callback=aside)
+            pickler.reducer_override = trial.reduce
+            pickler.dump(value)
+            data = file.getvalue()
+        else:
+            data = pickle.dumps(value, PROTOCOL, buffer_callback=aside)
         if b"__main__" not in data:
             return data
     except (pickle.PicklingError, AttributeError, TypeError):
         pass
     if aside:
         aside.buffers.clear()
-    data = _value.dumps(value, aside)
+    data = _value.dumps(value, aside, trial=trial)
     if data is not None:
         return data
     if aside:
         aside.buffers.clear()
+    if not trial:
+        import cloudpickle
+
+        return cloudpickle.dumps(value, PROTOCOL, buffer_callback=aside)
+    used = trial.used()
     import cloudpickle
 
-    return cloudpickle.dumps(value, PROTOCOL, buffer_callback=aside)
+    trial.excuse(trial.used() - used)
+    file = _value.File(trial)
+    kind = type("Tried", (_Looks, cloudpickle.CloudPickler), {})
+    pickler = kind(file, PROTOCOL, aside)
+    pickler.trial = trial
+    pickler.dump(value)
+    return file.getvalue()
 
 
-def dump(value, dumps=dumps):
+class _Looks:
+    """A pickler that looks at a trial."""
+
+    def reducer_override(self, value):
+        self.trial.check()
+        return super().reducer_override(value)
+
+
+def dump(value, dumps=dumps, *trial):
     """The bytes of a value, and a list of its large buffers, which are not in
     them: for load()."""
     aside = Aside()
-    return dumps(value, aside), aside.buffers
+    return dumps(value, aside, *trial), aside.buffers
 
 
 def as_block(data, buffers=()):
@@ -115,9 +147,12 @@ def load(data, buffers=()):
 
 def survive(error):
     """Takes what pickling raised for a failure of the value, also SystemExit;
-    an interrupt is the user's."""
-    if isinstance(error, KeyboardInterrupt):
-        raise error
+    an interrupt is the user's, and giving up is no failure."""
+    if isinstance(error, (KeyboardInterrupt, _tutti.TooLong)):
+        try:
+            raise error
+        finally:
+            del error  # it knows this frame: the values would live on
 
 
 def refuse(what, error, kind=UnpicklableError):
@@ -207,7 +242,7 @@ def _pack(columns, begin, end):
     ]
 
 
-def _dump_columns(columns, begin, end):
+def _dump_columns(columns, begin, end, trial):
     """Parts of the bytes of items, and their buffers."""
     packed = _pack(columns, begin, end)
     if len(columns) == 1 and packed[0]:
@@ -216,7 +251,7 @@ def _dump_columns(columns, begin, end):
         None if part else bulky(column[begin:end])
         for part, column in zip(packed, columns)
     )
-    data, buffers = dump(rest)
+    data, buffers = dump(rest, dumps, trial)
     if not any(packed):
         return [data], buffers
     return _join(packed) + [data], buffers
@@ -232,13 +267,29 @@ def _join(packed):
     return parts
 
 
-def dump_range(columns, begin, end, base, seed, memo):
+def dump_range(columns, begin, end, base, seed, memo, trial=None):
     """Items [begin, end) by column, tasks being counted from `base`, and the
     map's seed: parts of bytes, and a list of buffers; or (index, exception) of
-    the first that cannot go."""
+    the first that cannot go; or None: given up."""
     try:
-        parts, buffers = _dump_columns(columns, begin, end)
-        buffers = [memo.take(buffer) for buffer in buffers]
+        return _dump_range(columns, begin, end, base, seed, memo, trial)
+    except _tutti.TooLong:
+        return None
+
+
+def _take_all(buffers, memo, trial):
+    for buffer in buffers:
+        if trial:
+            trial.check()
+        yield memo.take(buffer)
+
+
+def _dump_range(columns, begin, end, base, seed, memo, trial):
+    try:
+        if trial:
+            trial.check()
+        parts, buffers = _dump_columns(columns, begin, end, trial)
+        buffers = list(_take_all(buffers, memo, trial))
         if len(parts) == 1:
             parts[0], buffers = as_block(parts[0], buffers)
         head = base.to_bytes(8, "little") + seed.to_bytes(8, "little")
@@ -246,7 +297,8 @@ def dump_range(columns, begin, end, base, seed, memo):
     except BaseException as error:
         survive(error)
         items = list(zip(*(column[begin:end] for column in columns)))
-        at, cause = first_bad(items, dumps) or (0, error)
+        bad = first_bad(items, lambda item: dumps(item, None, trial))
+        at, cause = bad or (0, error)
         arguments = items[at] if len(columns) > 1 else items[at][0]
         index = base + begin + at
         what = "argument %s of task %d cannot be sent to another process"

@@ -137,6 +137,16 @@ static bool pays(struct tutti_run *run, double rest, unsigned have,
            WORTH_WAKING * cost.invite + WORTH_OPENING * cost.open + job;
 }
 
+double tutti_run_gain(tutti_run *run)
+{
+    if (!run->automatic)
+        return INFINITY;
+    pthread_mutex_lock(&board.lock);
+    double gain = run->gain;
+    pthread_mutex_unlock(&board.lock);
+    return gain;
+}
+
 /* How many more workers, of `width` in all, could claim one of `units`. */
 static unsigned wanted(struct tutti_run *run, unsigned width, uint32_t units)
 {

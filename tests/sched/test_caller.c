@@ -1,5 +1,6 @@
 /* The caller and the helper, at the worst instants: by a place whose
  * operations take their time. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -60,10 +61,47 @@ static void invited_when_all_is_done(void **state)
         assert_true(spread > 0);
 }
 
+static size_t body(void *context, size_t begin, size_t end, unsigned worker)
+{
+    (void)worker;
+    for (size_t i = begin; i < end; i++)
+        task(i, context);
+    return end;
+}
+
+/* What the last look expected sharing to save. */
+static double gain_of(const char *on, size_t n)
+{
+    _Atomic size_t ran = 0;
+    tutti_loop loop = {.n = n, .body = body, .context = &ran};
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    tutti_run *run;
+    size_t begin, end;
+    options.on = on;
+    assert_int_equal(tutti_run_begin(&run, &loop, &options), TUTTI_OK);
+    while (tutti_run_claim(run, &begin, &end))
+        body(&ran, begin, end, 0);
+    double gain = tutti_run_gain(run);
+    assert_int_equal(tutti_run_end(run), TUTTI_OK);
+    assert_int_equal(ran, n);
+    return gain;
+}
+
+static void knows_its_gain(void **state)
+{
+    (void)state;
+    assert_true(isinf(gain_of("serial", 3)));
+    assert_true(gain_of(NULL, 1) == 0);
+    double gain = gain_of(NULL, 1000);
+    if (tutti_cpu_count() > 1)
+        assert_true(gain > 0 && isfinite(gain));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(invited_when_all_is_done),
+        cmocka_unit_test(knows_its_gain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,14 @@ bool tutti_run_wait(tutti_run *run, double seconds);
  */
 size_t tutti_run_failed(tutti_run *run);
 
+/** Tells what sharing the loop is worth: nobody should spend more on it.
+ *
+ * Returns: the seconds that it is expected to save, as decided last; INFINITY
+ *        where the user named the place.
+ * Threads: any, until tutti_run_end().  Cost: a lock.
+ */
+double tutti_run_gain(tutti_run *run);
+
 /** Ends a run: waits for what is still running, frees it.
  *
  * Errors: as tutti_loop_run().

@@ -110,8 +110,8 @@ typedef enum tutti_voice {
 
 /** The message form of a loop's body. The callbacks get the loop's context,
  * run one at a time (in a thread of the place, or in one that waits for the
- * loop), and must not call tutti but for tutti_bytes_...(), tutti_block_...()
- * and tutti_task_fail(). One that fails gives its sentence by
+ * loop), and must not call tutti but for tutti_bytes_...(), tutti_block_...(),
+ * tutti_run_gain() and tutti_task_fail(). One that fails gives its sentence by
  * tutti_task_fail(). */
 typedef struct tutti_message {
     /** Command that becomes a zygote: it must call tutti_zygote_serve() on
