@@ -203,3 +203,44 @@ def test_a_child_forked_while_a_map_runs(pool):
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     assert result.get(60) == [0.2] * 2
+
+
+def until(path):
+    while not os.path.exists(path):
+        time.sleep(0.001)
+
+
+def test_a_map_does_not_wait_for_a_worker_that_is_busy_elsewhere(
+        pool, tmp_path):
+    for i, call in enumerate((pool.apply_async, pool.map_async)):
+        path = str(tmp_path / str(i))
+        busy = call(until, [path])
+        time.sleep(0.05)
+        assert pool.map(square, range(50)) == [x * x for x in range(50)]
+        assert pool.apply(square, (3,)) == 9
+        assert not busy.ready()
+        open(path, "w").close()
+        busy.get(60)
+
+
+@pytest.mark.parametrize("call", ["apply_async", "map_async"])
+def test_workers_are_shared_by_calls_of_several_threads(pool, tmp_path, call):
+    path = str(tmp_path / "enough")
+
+    def task(x):
+        if not os.path.exists(path):
+            time.sleep(0.02)
+        return x
+
+    if call == "map_async":
+        results = [pool.map_async(task, range(2000))]
+    else:
+        results = [pool.apply_async(task, (x,)) for x in range(2000)]
+    time.sleep(0.05)
+    assert pool.map(square, range(10)) == [x * x for x in range(10)]
+    if call == "map_async":
+        assert pool.apply(square, (3,)) == 9
+    assert not results[-1].ready()
+    open(path, "w").close()
+    for result in results:
+        result.get(60)

@@ -15,6 +15,7 @@
 #define GRACE_NS 25000000u    /* for ranges whose results nobody wants */
 #define KEPT_MOST (32u << 10) /* bytes of a job */
 #define CRASHES_MOST 3        /* workers that die without a range of the run */
+#define TURN_NS 10000000u     /* of a run whose process others wait for */
 
 static struct tt_feed *find_feed(struct tt_feeder *f, const tutti_run *run)
 {
@@ -264,6 +265,51 @@ static bool others_wait(struct tt_feeder *f, const struct tt_feed *own)
     return false;
 }
 
+/* Seats of a run that have a process; *wait: of those that have none. */
+static unsigned count_seats(const struct tt_feed *feed, unsigned *wait)
+{
+    unsigned have = 0;
+    *wait = 0;
+    for (const struct tt_seat *seat = feed->seats; seat; seat = seat->next)
+        *(seat->process ? &have : wait) += 1;
+    return have;
+}
+
+/* Whether the process of a seat goes to another run, which waits for one and
+ * has fewer or none. */
+static bool gives_way(struct tt_feeder *f, const struct tt_seat *seat)
+{
+    unsigned wait;
+    if (!f->feeds->next || tt_clock() - seat->process->since < TURN_NS)
+        return false;
+    unsigned own = count_seats(seat->feed, &wait);
+    for (struct tt_feed *feed = f->feeds; feed; feed = feed->next) {
+        unsigned have = count_seats(feed, &wait);
+        if (feed != seat->feed && wait && has_tasks(feed) &&
+            (have == 0 || have + 1 < own))
+            return true;
+    }
+    return false;
+}
+
+/* Its run comes last when processes are given out again. */
+static void give_way(struct tt_feeder *f, struct tt_seat *seat)
+{
+    struct tt_feed **at = &f->feeds;
+    while (*at != seat->feed)
+        at = &(*at)->next;
+    *at = seat->feed->next;
+    while (*at)
+        at = &(*at)->next;
+    *at = seat->feed;
+    seat->feed->next = NULL;
+    tt_range_end_turn(seat);
+    tt_lane_turn(seat->lane, TT_WAIT, tt_clock());
+    free_process(f, seat->process);
+    seat->process = NULL;
+    tt_feeder_due(f, 0);
+}
+
 static void join(struct tt_feeder *f, struct tt_seat *seat);
 
 /* Gives a seat to an idle process, or has one forked. */
@@ -422,6 +468,11 @@ static bool retire(struct tt_feeder *f, struct tt_seat *seat)
 static void serve(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
+    if (gives_way(f, seat)) {
+        if (!tt_ledger_runs(&feed->ledger, seat->process->number))
+            give_way(f, seat);
+        return;
+    }
     if (has_tasks(feed) && !tt_range_turn(f, seat)) {
         tt_channel_send(&seat->process->channel, false);
         return;
@@ -429,7 +480,7 @@ static void serve(struct tt_feeder *f, struct tt_seat *seat)
     if (tt_range_send(f, seat) || retire(f, seat))
         return;
     bool stays =
-        tt_run_open(feed->run) || (seat->dealt && !tt_range_dealt(feed));
+        tt_run_open(feed->run) || (seat->dealt && !tt_range_dealt(f, feed));
     if (!stays || !has_work(feed))
         leave(f, seat);
 }

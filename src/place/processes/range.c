@@ -21,10 +21,20 @@
 
 #define AGAIN_NS 2000000u /* until the budget is asked again */
 
-bool tt_range_dealt(const struct tt_feed *feed)
+/* Whether a process is there for a seat that has none, or on its way. */
+static bool any_free(const struct tt_feeder *f)
 {
-    struct tt_seat *seat = feed->deal ? feed->seats : NULL;
-    while (seat && seat->dealt)
+    const struct tt_process *p = f->processes;
+    while (p && p->state != TT_PROCESS_STARTS && p->state != TT_PROCESS_IDLE &&
+           !(p->seat && p->seat->feed->run->endless && !p->seat->busy))
+        p = p->next;
+    return p;
+}
+
+bool tt_range_dealt(const struct tt_feeder *f, const struct tt_feed *feed)
+{
+    const struct tt_seat *seat = feed->deal ? feed->seats : NULL;
+    while (seat && (seat->dealt || (!seat->process && !any_free(f))))
         seat = seat->next;
     return !seat;
 }
@@ -57,13 +67,13 @@ static size_t tasks_given(const struct tt_feed *feed)
     return feed->message->ranges_most ? 1 : 0;
 }
 
-static size_t tasks_of(struct tt_feed *feed)
+static size_t tasks_of(const struct tt_feeder *f, struct tt_feed *feed)
 {
     double tasks = GROWTH * (double)feed->range;
     double each = feed->grain.per_task;
     if (tasks_given(feed))
         return tasks_given(feed);
-    if (each == 0 || !tt_range_dealt(feed))
+    if (each == 0 || !tt_range_dealt(f, feed))
         tasks = first_tasks(feed);
     if (each == 0)
         return tasks > 1 ? (size_t)tasks : 1;
@@ -86,14 +96,14 @@ static size_t tasks_of(struct tt_feed *feed)
 }
 
 /* Ranges that a process may hold. */
-static size_t depth_of(struct tt_feed *feed)
+static size_t depth_of(const struct tt_feeder *f, struct tt_feed *feed)
 {
     double each = feed->grain.per_task;
     double left = (double)tt_run_left(feed->run) * each;
     bool plenty = left > 2 * TARGET_NS * workers_of(feed);
     bool even = (double)feed->longest < 4 * TARGET_NS;
     bool alone = feed->run->options.task_timeout > 0 ||
-                 feed->message->ranges_most || !tt_range_dealt(feed);
+                 feed->message->ranges_most || !tt_range_dealt(f, feed);
     return plenty && even && !alone ? 2 : 1;
 }
 
@@ -205,8 +215,8 @@ static bool send_one(struct tt_feeder *f, struct tt_seat *seat)
     tutti_bytes *out = &p->channel.out;
     struct tt_mark mark = {out->size, out->count};
     if (feed->broken || little_left(feed) ||
-        (seat->dealt && !tt_range_dealt(feed)) || tt_range_worn_out(seat) ||
-        !tt_ledger_next(&feed->ledger, feed->run, tasks_of(feed), &range))
+        (seat->dealt && !tt_range_dealt(f, feed)) || tt_range_worn_out(seat) ||
+        !tt_ledger_next(&feed->ledger, feed->run, tasks_of(f, feed), &range))
         return false;
     uint64_t from = tt_clock();
     tutti_status status = encode(seat, &range, out);
@@ -265,7 +275,7 @@ bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
     struct tt_process *p = seat->process;
-    while (tt_ledger_held(&feed->ledger, p->number) < depth_of(feed) &&
+    while (tt_ledger_held(&feed->ledger, p->number) < depth_of(f, feed) &&
            send_one(f, seat))
         ;
     tt_channel_send(&p->channel, false);

@@ -10,8 +10,9 @@ void tt_range_fail(struct tt_feeder *f, struct tt_feed *feed,
                    const struct tt_range *range, tutti_status status,
                    const char *why);
 
-/* Whether every seat had a range, where that matters. */
-bool tt_range_dealt(const struct tt_feed *feed);
+/* Whether every seat that has a process, or soon may, had a range, where that
+ * matters. */
+bool tt_range_dealt(const struct tt_feeder *f, const struct tt_feed *feed);
 
 /* Whether the process of a seat has run as many ranges as it may. */
 bool tt_range_worn_out(const struct tt_seat *seat);
