@@ -39,7 +39,7 @@ static const char *const *made_for(PyObject *f)
     if (loops)
         list = PyObject_CallMethod(loops, "command", "(O)", f);
     char **words = list ? words_of(list) : NULL;
-    if (!words)
+    if (!words && PyErr_ExceptionMatches(PyExc_Exception))
         PyErr_WriteUnraisable(f);
     Py_XDECREF(list);
     Py_XDECREF(loops);
@@ -58,6 +58,8 @@ const char *const *tt_py_command(PyObject *f)
     if (!command) {
         const char *const *made = made_for(f ? f : Py_None), *const *known =
                                                                  NULL;
+        if (PyErr_Occurred())
+            return NULL;
         if (made && !atomic_compare_exchange_strong(&command, &known, made))
             free_words(
                 (char **)(uintptr_t)made); /* another thread's is there */

@@ -220,7 +220,7 @@ int tt_py_message_tell(struct tt_py_map *map);
 
 /* command.c: the command that becomes a zygote, kept for the process's life. */
 /* Makes it for a function, or NULL for any, unless there is one. With the
- * interpreter's lock; no exception is left. */
+ * interpreter's lock. NULL: an interrupt came; no other exception is left. */
 const char *const *tt_py_command(PyObject *f);
 /* As it is; one that cannot start if there is none. */
 const char *const *tt_py_command_known(void);

@@ -350,11 +350,11 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
 {
     PyObject *results = run_own(map, caught), *all = NULL;
     await(map);
+    tt_py_message_end(map);
     size_t failed = tutti_run_failed(map->run);
     tutti_status status = tutti_run_end(map->run);
     if (map->queue)
         tt_py_queue_leave(map);
-    tt_py_message_end(map);
     tt_py_cost_put(map);
     if (map->failure.error || status != TUTTI_OK)
         raise(map, status, failed, results);

@@ -142,8 +142,9 @@ void tt_py_message_prepare(struct tt_py_map *map)
 
 static void do_command(void *arg)
 {
-    struct tt_py_map *map = arg;
-    tt_py_command(map->f);
+    struct request r = {.map = arg};
+    if (!tt_py_command(r.map->f))
+        take_raised(&r, &r.map->failure, TT_PY_NO_TASK);
 }
 
 static void prepare(void *context)
@@ -156,13 +157,22 @@ static void prepare(void *context)
     atomic_store(&map->wanted, true);
 }
 
-/* Calls a function without arguments, as nothing depends on its success. */
-static void call_quietly(struct tt_py_map *map, const char *name)
+/* Calls a function without arguments, as nothing depends on its success. A
+ * signal that waited for the interpreter would be raised in its place. */
+static bool call_quietly(struct tt_py_map *map, const char *name)
 {
+    struct request r = {.map = map};
+    if (PyErr_CheckSignals() < 0)
+        take_raised(&r, &map->failure, TT_PY_NO_TASK);
     PyObject *args = PyTuple_New(0);
-    Py_XDECREF(call_wire(map, name, args));
+    PyObject *done = call_wire(map, name, args);
     Py_XDECREF(args);
-    PyErr_Clear();
+    if (!done && PyErr_ExceptionMatches(PyExc_Exception))
+        PyErr_Clear();
+    else if (!done)
+        take_raised(&r, &map->failure, TT_PY_NO_TASK);
+    Py_XDECREF(done);
+    return done;
 }
 
 int tt_py_message_tell(struct tt_py_map *map)
@@ -190,8 +200,7 @@ static void do_encode_job(void *arg)
     tt_py_message_prepare(r->map);
     if (r->map->job) {
         if (!r->map->hurried)
-            call_quietly(r->map, "hurry");
-        r->map->hurried = true;
+            r->map->hurried = call_quietly(r->map, "hurry");
         struct tt_py_watch watch =
             tt_py_watch_start(tt_py_mailbox_owned(&r->map->box));
         r->status = tt_py_put(r->map->job, r->out);

@@ -416,11 +416,12 @@ static int open_loop(struct tt_py_queue *q)
     tt_py_backlog_callbacks(&q->message);
     q->loop.context = &q->backlog;
     q->loop.message = &q->message;
-    if (!status)
+    if (!status && q->message.command)
         status = tutti_run_open(&q->run, &q->loop, &q->options);
-    if (!status)
+    if (q->run)
         return 0;
-    tt_py_raise_status(q->state, status);
+    if (status)
+        tt_py_raise_status(q->state, status);
     tutti_place_close(q->place);
     return -1;
 }

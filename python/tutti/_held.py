@@ -24,6 +24,13 @@ def _tool():
     return threadpoolctl
 
 
+def _control(tool):
+    """Lets this thread set limits: threadpoolctl 3.8 heeds one thread only."""
+    controller = getattr(tool, "OpenBLASController", None)
+    if hasattr(controller, "clear_controlling_thread"):
+        controller.clear_controlling_thread(force=True)
+
+
 def hold():
     """Limits what is loaded, and in the environment what will be."""
     global _users, _limits
@@ -34,6 +41,7 @@ def hold():
             return
         for name in LIMITS:
             os.putenv(name, "1")
+        _control(tool)
         _limits = tool.threadpool_limits(1)
 
 
@@ -49,7 +57,9 @@ def release():
                 os.putenv(name, os.environ[name])
             elif not _worker:
                 os.unsetenv(name)
+        _control(_tool())
         _limits.unregister()
+        _control(_tool())
         _limits = None
 
 

@@ -71,7 +71,8 @@ bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
         return true;
     }
     rebase(run);
-    uint64_t word = atomic_load_explicit(&run->claim, memory_order_relaxed);
+    /* Tasks that were added are encoded before they are claimed. */
+    uint64_t word = atomic_load_explicit(&run->claim, memory_order_acquire);
     uint32_t front = tt_claim_front_of(word), back = tt_claim_back_of(word);
     if (front == back)
         return false;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/status.h"
 
@@ -84,7 +85,7 @@ tutti_block *tt_block_foreign(int fd, uint64_t offset, size_t size,
                                            bool mine),
                               void *arg, uint32_t number)
 {
-    uint64_t skip = offset % TT_PAGE;
+    uint64_t skip = offset % (uint64_t)sysconf(_SC_PAGESIZE);
     size_t length = (size_t)skip + size;
     if (atomic_fetch_add(&foreign, 1) >= TT_FOREIGN_MOST) {
         atomic_fetch_sub(&foreign, 1);

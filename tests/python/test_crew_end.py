@@ -296,7 +296,9 @@ def test_fork(crew):
 
 
 def script(text):
-    return [sys.executable, "-c", textwrap.dedent(text)]
+    # From Python 3.12 on, a fork beside threads is warned of.
+    quiet = "ignore:This process:DeprecationWarning"
+    return [sys.executable, "-W", quiet, "-c", textwrap.dedent(text)]
 
 
 def run(text):

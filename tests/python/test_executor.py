@@ -433,7 +433,8 @@ print(tutti.submit(abs, -1).result())
 
 def test_in_a_forked_child(script):
     out, err = script("""
-import os, tutti
+import os, tutti, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # forks beside threads
 executor = tutti.Executor(1)
 print(tutti.submit(abs, -1).result(), executor.submit(abs, -2).result(),
       flush=True)
@@ -449,7 +450,8 @@ print(os.waitpid(child, 0)[1], executor.submit(abs, -5).result())
 
 def test_futures_of_another_process(script):
     out, err = script("""
-import os, time, tutti
+import os, time, tutti, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # forks beside threads
 future = tutti.submit(time.sleep, 1)
 child = os.fork()
 if child == 0:

@@ -12,6 +12,7 @@ import pytest
 
 import tutti
 from conftest import alive, family
+from tutti import _wire
 
 MAIN = """
 import tutti
@@ -226,6 +227,40 @@ def test_interrupt(script, on, body):
         while any(map(alive, below)) and time.monotonic() < end:
             time.sleep(0.02)
         assert not [pid for pid in below if alive(pid)]
+
+
+@pytest.mark.parametrize("name", ["hurry", "calm"])
+def test_interrupt_in_what_may_fail(monkeypatch, name):
+    real = getattr(_wire, name)
+
+    def interrupted():
+        real()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_wire, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tutti.map(abs, range(10), on="processes")
+
+
+@pytest.mark.parametrize("call", [
+    "tutti.map(abs, [-1], on='processes')",
+    "tutti.Executor(1).submit(abs, -1)",
+])
+def test_interrupt_before_the_first_zygote(script, call):
+    out, err = script("""
+import tutti
+from tutti import _loops
+def interrupted(f, real=_loops.command):
+    _loops.command = real
+    raise KeyboardInterrupt
+_loops.command = interrupted
+try:
+    %s
+except KeyboardInterrupt:
+    print("interrupted")
+print(tutti.map(abs, [-1], on="processes"))
+""" % call)
+    assert (out, err) == ("interrupted\n[1]\n", "")
 
 
 def test_parent_killed(script):
