@@ -152,6 +152,7 @@ struct tt_py_items {
     bool dry;                /* which has come to its end */
     double until, since;     /* seconds: when to stop, when the range began */
     size_t range;            /* items between two looks at the clock */
+    PyObject *last;          /* item that was yielded last, if lazy */
     PyObject *hint;          /* where the list of the results will be */
     PyObject *results;       /* the list, while it is being built; or NULL */
     struct tt_py_seed *seed; /* NULL: none */

@@ -279,13 +279,18 @@ static PyObject *items_next(struct tt_py_items *items)
     if (items->seed && items->seed->given && tt_py_seed_task(items) < 0)
         return ended(items);
     PyObject *item = items->next(items->inner);
-    return item ? item : ended(items);
+    if (!item)
+        return ended(items);
+    if (items->lazy)
+        Py_XSETREF(items->last, Py_NewRef(item));
+    return item;
 }
 
 static void items_dealloc(struct tt_py_items *items)
 {
     PyTypeObject *type = Py_TYPE(items);
     Py_XDECREF(items->inner);
+    Py_XDECREF(items->last);
     Py_XDECREF(items->results);
     Py_XDECREF(items->rng);
     PyObject_Free(items);

@@ -62,9 +62,8 @@ static void lazy_failed(struct tt_py_map *map, struct tt_py_items *items)
     PyObject *error = PyErr_GetRaisedException();
     size_t index = tt_py_items_index(items);
     PyObject *done = tt_py_items_done(items, map->base), *list = NULL;
-    PyObject *fault = tt_py_fault(map->state);
-    if (fault && !items->broken)
-        list = PyObject_CallMethod(fault, "item_of", "O", error);
+    if (!items->broken)
+        list = Py_BuildValue("[O]", items->last);
     map->base = index + items->broken;
     map->loop.n = 0;
     bool told = list && set_columns(map, list) == 0;

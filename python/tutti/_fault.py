@@ -2,7 +2,6 @@
 
 import sys
 
-from . import _loops
 from ._tutti import task
 
 
@@ -193,17 +192,6 @@ def annotate(error, index, text, known=None):
 def _arguments(index, columns, star):
     arguments = [column[index] for column in columns]
     return arguments[0] if star and len(columns) == 1 else arguments
-
-
-def item_of(error):
-    """A list with the item of the loop that an exception comes from. Where the
-    interpreter does not tell (from 3.12 on), it is empty."""
-    trace = error.__traceback__
-    while trace and trace.tb_frame.f_code.co_filename == _loops.__file__:
-        if "x" in trace.tb_frame.f_locals:
-            return [trace.tb_frame.f_locals["x"]]
-        trace = trace.tb_next
-    return []
 
 
 def _renumber(error, base):
