@@ -166,13 +166,14 @@ static bool call_quietly(struct tt_py_map *map, const char *name)
         take_raised(&r, &map->failure, TT_PY_NO_TASK);
     PyObject *args = PyTuple_New(0);
     PyObject *done = call_wire(map, name, args);
+    bool called = done;
     Py_XDECREF(args);
-    if (!done && PyErr_ExceptionMatches(PyExc_Exception))
-        PyErr_Clear();
-    else if (!done)
-        take_raised(&r, &map->failure, TT_PY_NO_TASK);
     Py_XDECREF(done);
-    return done;
+    if (!called && PyErr_ExceptionMatches(PyExc_Exception))
+        PyErr_Clear();
+    else if (!called)
+        take_raised(&r, &map->failure, TT_PY_NO_TASK);
+    return called;
 }
 
 int tt_py_message_tell(struct tt_py_map *map)
