@@ -1,7 +1,6 @@
 """Pool: multiprocessing.Pool's calls on tutti's workers."""
 
 import os
-import signal
 import threading
 import time
 import types
@@ -339,14 +338,16 @@ class Worker:
             return False
 
     def terminate(self):
-        self._signal(signal.SIGTERM)
+        self._signal("SIGTERM")
 
     def kill(self):
-        self._signal(signal.SIGKILL)
+        self._signal("SIGKILL")
 
-    def _signal(self, number):
+    def _signal(self, name):
+        import signal
+
         try:
-            os.kill(self.pid, number)
+            os.kill(self.pid, getattr(signal, name))
         except ProcessLookupError:
             pass
 

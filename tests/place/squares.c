@@ -172,24 +172,46 @@ void expect_detail(const char *part)
         fail_msg("\"%s\" lacks \"%s\"", tutti_detail(), part);
 }
 
+static bool is_zombie(pid_t pid)
+{
+    char path[64], state = 'Z';
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'Z';
+    if (file)
+        fclose(file);
+    return state == 'Z';
+}
+
 size_t children_of(pid_t parent, pid_t *out, size_t room)
 {
-    DIR *dir = opendir("/proc");
-    struct dirent *entry;
+    char path[600];
+    struct dirent *thread;
     size_t count = 0;
-    while ((entry = readdir(dir))) {
-        char path[300], state;
-        int pid, of;
-        snprintf(path, sizeof path, "/proc/%.200s/stat", entry->d_name);
-        FILE *file = atoi(entry->d_name) > 0 ? fopen(path, "r") : NULL;
-        if (!file)
-            continue;
-        if (fscanf(file, "%d (%*[^)]) %c %d", &pid, &state, &of) == 3 &&
-            of == parent && state != 'Z' && count < room)
-            out[count++] = pid;
-        fclose(file);
+    snprintf(path, sizeof path, "/proc/%d/task", parent);
+    DIR *dir = opendir(path);
+    while (dir && (thread = readdir(dir))) {
+        int pid;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/children", parent,
+                 thread->d_name);
+        FILE *file = fopen(path, "r");
+        while (file && fscanf(file, "%d", &pid) == 1)
+            if (count < room && !is_zombie(pid))
+                out[count++] = pid;
+        if (file)
+            fclose(file);
     }
-    closedir(dir);
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+size_t family_of(pid_t pid, pid_t *out, size_t room)
+{
+    size_t count = children_of(pid, out, room);
+    for (size_t i = 0; i < count; i++)
+        count += children_of(out[i], out + count, room - count);
     return count;
 }
 

@@ -57,7 +57,10 @@ void expect_detail(const char *part);
 /* The processes whose parent is `parent`, at most `room`. */
 size_t children_of(pid_t parent, pid_t *out, size_t room);
 
-/* The zygote that a process started, or 0. */
+/* All below a process, elder generations first. */
+size_t family_of(pid_t pid, pid_t *out, size_t room);
+
+/* The first zygote that a process started, or 0. */
 pid_t zygote_of(pid_t parent);
 
 /* Waits until none of the processes is left; false after `seconds`. */

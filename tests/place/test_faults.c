@@ -46,7 +46,8 @@ static void test_refusals(void **state)
     work_fini(&w);
 }
 
-/* Kills workers, and sometimes the zygote, at random instants. */
+/* Kills workers and their zygote, and sometimes the first one, at random
+ * instants. */
 struct killer {
     _Atomic bool stop;
     bool zygote;
@@ -59,7 +60,7 @@ static void *kill_some(void *arg)
     struct killer *k = arg;
     while (!k->stop) {
         pid_t pids[16], zygote = zygote_of(getpid());
-        size_t count = zygote ? children_of(zygote, pids, 16) : 0;
+        size_t count = zygote ? family_of(zygote, pids, 16) : 0;
         usleep((useconds_t)(rand_r(&k->seed) % 20000));
         if (k->zygote && zygote && rand_r(&k->seed) % 8 == 0)
             k->kills += kill(zygote, SIGKILL) == 0;
@@ -197,15 +198,13 @@ static void test_parent_killed(void **state)
                 pause();
         }
         size_t count = 0;
-        for (int i = 0; i < 2000 && count < 4; i++) {
+        for (int i = 0; i < 2000 && count < 5; i++) {
             usleep(5000);
-            count = children_of(pid, pids, 1);
-            if (count)
-                count += children_of(pids[0], pids + 1, 16);
-            if (count >= 2 && round % 2 == 0)
+            count = family_of(pid, pids, 17);
+            if (count >= 3 && round % 2 == 0)
                 break;
         }
-        assert_true(count >= 2);
+        assert_true(count >= 3); /* two zygotes, and a worker at least */
         kill(pid, round < 2 ? SIGKILL : SIGTERM);
         waitpid(pid, NULL, 0);
         assert_true(all_gone(pids, count, 10));
@@ -226,10 +225,8 @@ static void test_exit_leaves_nothing(void **state)
         work_init(&w, 1000);
         if (run(&w, place, usual))
             _exit(1);
-        pid_t zygote = zygote_of(getpid());
-        size_t count = children_of(zygote, pids + 1, 7);
-        pids[0] = zygote;
-        if (write(fds[1], pids, (count + 1) * sizeof *pids) < 0)
+        size_t count = family_of(getpid(), pids, 8);
+        if (write(fds[1], pids, count * sizeof *pids) < 0)
             _exit(2);
         exit(0); /* the place stays open */
     }
@@ -239,7 +236,7 @@ static void test_exit_leaves_nothing(void **state)
     waitpid(pid, &status, 0);
     close(fds[0]);
     assert_int_equal(status, 0);
-    assert_true(got >= (ssize_t)(2 * sizeof *pids));
+    assert_true(got >= (ssize_t)(3 * sizeof *pids));
     assert_true(all_gone(pids, (size_t)got / sizeof *pids, 10));
 }
 
@@ -301,15 +298,14 @@ static void test_children(void **state)
 static void test_surroundings(void **state)
 {
     int fds[2];
-    pid_t pids[4];
+    pid_t pids[5];
     char byte;
     (void)state;
     assert_int_equal(pipe(fds), 0); /* not close-on-exec */
     tutti_place *place = open_place("processes:2");
     check_run(100, place);
-    pids[0] = zygote_of(getpid());
-    size_t count = 1 + children_of(pids[0], pids + 1, 3);
-    assert_true(count >= 2);
+    size_t count = family_of(getpid(), pids, 5);
+    assert_true(count >= 3);
     for (size_t i = 0; i < count; i++) {
         char path[40], target[40] = "";
         assert_int_equal(getpgid(pids[i]), pids[i]);
@@ -403,6 +399,57 @@ static void test_leaving(void **state)
     tutti_place_close(place);
 }
 
+/* A stopped zygote is left to its workers; others come from another one. */
+static void test_zygotes_stopped(void **state)
+{
+    tutti_place *place = open_place("processes:1");
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        pid_t line[3];
+        check_run(10, place);
+        assert_true(find_worker(line));
+        assert_int_equal(kill(line[i], SIGSTOP), 0);
+        assert_int_equal(kill(line[2], SIGKILL), 0);
+        uint64_t begin = tt_clock();
+        tutti_place *other = open_place("processes:1");
+        check_run(10, i ? place : other); /* line[0] takes no more places */
+        tutti_place_close(other);
+        assert_true(tt_clock() - begin < tt_pool_start_ns / 2);
+        assert_int_equal(kill(line[0], SIGKILL), 0);
+        assert_true(all_gone(line, 3, 20));
+    }
+    tutti_place_close(place);
+}
+
+/* One that is stopped before a worker served is given up. */
+static void test_zygote_stopped_at_once(void **state)
+{
+    tutti_place *place = open_place("processes:2");
+    struct work w;
+    tutti_job *job;
+    pid_t old = zygote_of(getpid()), zygote = old;
+    (void)state;
+    if (old)
+        kill(old, SIGKILL);
+    work_init(&w, 10);
+    tutti_loop loop = loop_of(&w);
+    tutti_options options = usual;
+    options.place = place;
+    assert_int_equal(tutti_submit(&job, &loop, &options), TUTTI_OK);
+    while (!zygote || zygote == old)
+        zygote = zygote_of(getpid());
+    kill(zygote, SIGSTOP);
+    uint64_t begin = tt_clock();
+    assert_int_equal(tutti_job_wait(job, 60), TUTTI_OK);
+    assert_true(tt_clock() - begin < tt_pool_start_ns / 2);
+    check_squares(&w);
+    tutti_job_free(job);
+    kill(zygote, SIGKILL);
+    assert_true(all_gone(&zygote, 1, 20));
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
 /* A zygote that is killed before a worker served was not at fault. */
 static void test_zygote_killed_at_once(void **state)
 {
@@ -448,6 +495,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_zygotes_stopped),
+        cmocka_unit_test(test_zygote_stopped_at_once),
         cmocka_unit_test(test_zygote_killed_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,8 @@ struct tt_nurse {
     uint64_t since;      /* when a ward was last of use */
     bool ready;          /* the start has succeeded or failed */
     bool serves;         /* it said so */
-    bool ending;         /* takes no wards; its pid may not be its own */
+    bool deaf;           /* was stopped: takes no more wards */
+    bool ending;         /* nor does this; its pid may not be its own */
     bool gone;           /* it has ended, with */
     int status;          /* as of waitpid() */
     tutti_status failed; /* to start, for */
@@ -118,7 +119,7 @@ static bool hear(struct tt_nurse *nurse)
 }
 
 /* Whether the nurse is to end its zygote, which then takes no more wards: it
- * hears no more of it, or none was of use for a while. */
+ * hears no more of it, or has no wards, and none was of use for a while. */
 static bool is_over(struct tt_nurse *nurse, bool hears, int *ms)
 {
     enter();
@@ -127,7 +128,7 @@ static bool is_over(struct tt_nurse *nurse, bool hears, int *ms)
     *ms = LOOK_MS;
     if (!nurse->needed && most - idle < LOOK_MS * (uint64_t)1000000)
         *ms = (int)((most - idle) / 1000000 + 1);
-    nurse->ending = !hears || (!nurse->needed && idle >= most);
+    nurse->ending = !hears || (!nurse->needed && (nurse->deaf || idle >= most));
     if (nurse->ending)
         unlist(nurse);
     leave();
@@ -213,11 +214,29 @@ static struct tt_nurse *hire(const char *const *command)
     return nurse;
 }
 
+static bool check_deaf(struct tt_nurse *nurse)
+{
+    if (!nurse->deaf && nurse->pid && !nurse->ending &&
+        tt_spawn_stopped(nurse->pid)) {
+        nurse->deaf = true;
+        unlist(nurse);
+    }
+    return nurse->deaf;
+}
+
+bool tt_nurse_stopped(const struct tt_ward *ward)
+{
+    enter();
+    bool deaf = check_deaf(ward->nurse);
+    leave();
+    return deaf;
+}
+
 static struct tt_nurse *find(const char *const *command)
 {
     for (struct tt_nurse *nurse = all.nurses; nurse; nurse = nurse->next)
         if (tt_command_same(nurse->command, command))
-            return nurse;
+            return check_deaf(nurse) ? NULL : nurse;
     return NULL;
 }
 

@@ -28,6 +28,10 @@ struct tt_ward {
 TUTTI_MUST_CHECK tutti_status tt_nurse_split(struct tt_ward *ward,
                                              const char *const *command);
 
+/* Whether one that does not serve yet waits for a first zygote that is stopped
+ * now; that takes no more wards. */
+bool tt_nurse_stopped(const struct tt_ward *ward);
+
 /* The zygote is not needed any more, or gone: waits up to `ms` milliseconds for
  * its end, and then, if `kills`, two seconds more after killing it. `used`:
  * when (tt_clock()) it was last of use; the first one leaves a while after the

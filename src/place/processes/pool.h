@@ -52,6 +52,8 @@ struct tt_zygote {
     bool serves;        /* it said so */
     bool gone;          /* to be buried */
     bool late;          /* because it did not serve in time */
+    bool stopped;       /* by SIGSTOP or the like: forks no more */
+    uint64_t looked;    /* when this was last seen not to be so */
     uint64_t since;     /* when it was started, or last of use */
     unsigned processes; /* its workers, also those that are dying */
     unsigned starting;  /* of these, those that do not serve yet */

@@ -139,6 +139,20 @@ int tt_spawn_wait(pid_t pid, int ms)
     return status;
 }
 
+bool tt_spawn_stopped(pid_t pid)
+{
+    char path[32], line[512];
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, line, sizeof line - 1);
+    close(fd);
+    line[n > 0 ? n : 0] = '\0';
+    const char *name_end = strrchr(line, ')');
+    return name_end && strncmp(name_end, ") T", 3) == 0;
+}
+
 static const char *name_of(int signal)
 {
     switch (signal) {

@@ -21,6 +21,9 @@ TUTTI_MUST_CHECK tutti_status tt_spawn_zygote(char *const *command,
  * milliseconds. Returns what waitpid() says, or -1: somebody else waited. */
 int tt_spawn_wait(pid_t pid, int ms);
 
+/* Whether a process is stopped now, by SIGSTOP or the like. */
+bool tt_spawn_stopped(pid_t pid);
+
 /* "was killed by signal 9 (SIGKILL)", "ended with status 1", ... */
 void tt_spawn_say(char *out, size_t size, int status);
 

@@ -20,6 +20,8 @@
 #define SEND_MS 1000
 #define END_MS 2000 /* for a zygote to reap its workers and end */
 #define GONE_MS 100 /* for one that closed its control socket */
+#define LOOK_NS \
+    100000000u /* for a worker to start, or its zygote is looked at */
 #define FAILURES_MOST 3
 
 _Atomic uint64_t tt_pool_idle_ns = 60000000000u;
@@ -35,7 +37,7 @@ struct tt_zygote *tt_staff_zygote(struct tt_feeder *f,
                                   const char *const *command)
 {
     for (struct tt_zygote *z = f->zygotes; z; z = z->next)
-        if (!z->gone && tt_command_same(z->command, command))
+        if (!z->gone && !z->stopped && tt_command_same(z->command, command))
             return z;
     struct tt_zygote *z = calloc(1, sizeof *z);
     tutti_status status = TUTTI_EMEM;
@@ -122,6 +124,8 @@ static tutti_status start_process(struct tt_feeder *f, struct tt_zygote *z)
     status = tt_feeder_watch(f, p->channel.fd, false);
     if (status)
         goto close_channel;
+    if (!z->starting)
+        z->looked = f->now;
     p->zygote = z;
     p->number = ++f->numbers;
     p->since = f->now;
@@ -205,7 +209,8 @@ static void bury_dead(struct tt_feeder *f)
 static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
 {
     char how[100];
-    int status = tt_nurse_leave(&z->ward, f->now, true, z->late ? 0 : GONE_MS);
+    int status = tt_nurse_leave(&z->ward, f->now, !z->stopped,
+                                z->late || z->stopped ? 0 : GONE_MS);
     bool killed = !z->late && status != -1 && WIFSIGNALED(status);
     tt_spawn_say(how, sizeof how, status);
     if (z->late)
@@ -222,7 +227,7 @@ static void bury_zygote(struct tt_feeder *f, struct tt_zygote *z)
         tt_staff_turn(f, p, TT_PROCESS_DEAD);
     }
     bury_dead(f);
-    if (killed && !z->proved && ++f->killed < FAILURES_MOST)
+    if ((killed || z->stopped) && !z->proved && ++f->killed < FAILURES_MOST)
         tt_feeder_due(f, 0); /* not its own fault: another may serve */
     else if (!z->proved)
         tt_feed_starve(f, z,
@@ -247,12 +252,35 @@ static bool passed(struct tt_feeder *f, uint64_t since, uint64_t ns)
     return false;
 }
 
+/* A stopped zygote has its workers go on, but forks no others; they come from
+ * another one. */
+static void look_at_zygote(struct tt_feeder *f, struct tt_zygote *z)
+{
+    if (z->stopped || !passed(f, z->looked, LOOK_NS))
+        return;
+    z->looked = f->now;
+    tt_feeder_due(f, f->now + LOOK_NS);
+    z->stopped =
+        z->serves ? tt_spawn_stopped(z->pid) : tt_nurse_stopped(&z->ward);
+    z->gone |= z->stopped && !z->serves;
+}
+
+static void tend_start(struct tt_feeder *f, struct tt_process *p)
+{
+    look_at_zygote(f, p->zygote);
+    if (p->zygote->stopped) {
+        p->pid = -1; /* is not its failure */
+        tt_staff_turn(f, p, TT_PROCESS_DEAD);
+    } else if (passed(f, p->since, atomic_load(&tt_pool_start_ns))) {
+        lose(f, p, "did not start in time");
+    }
+}
+
 static void tend_process(struct tt_feeder *f, struct tt_process *p)
 {
     switch (p->state) {
     case TT_PROCESS_STARTS:
-        if (passed(f, p->since, atomic_load(&tt_pool_start_ns)))
-            lose(f, p, "did not start in time");
+        tend_start(f, p);
         break;
     case TT_PROCESS_IDLE:
     case TT_PROCESS_PREPARES:
@@ -269,6 +297,8 @@ static void tend_process(struct tt_feeder *f, struct tt_process *p)
     case TT_PROCESS_DYING:
         if (passed(f, p->since, LEAVE_NS))
             tt_staff_kill(f, p);
+        if (p->zygote->stopped) /* which reports no deaths */
+            tt_staff_turn(f, p, TT_PROCESS_DEAD);
         break;
     default:
         break;
@@ -282,7 +312,7 @@ static bool tend_zygote(struct tt_feeder *f, struct tt_zygote *z)
     if (!z->serves && passed(f, z->since, atomic_load(&tt_pool_start_ns)))
         z->gone = z->late = true;
     return !z->gone && z->processes == 0 &&
-           passed(f, z->since, atomic_load(&tt_pool_idle_ns));
+           (z->stopped || passed(f, z->since, atomic_load(&tt_pool_idle_ns)));
 }
 
 void tt_staff_tend(struct tt_feeder *f)
