@@ -23,6 +23,7 @@ enum job {
     JOB_REFUSE,
     JOB_CRASH,
     JOB_FORGETS, /* refuses the same once more */
+    JOB_CRASH_4, /* the first four times; counted in the file of the job */
     /* These make the file of the job, and are fine where it exists. */
     JOB_CRASH_ONCE,
     JOB_STOP_ONCE, /* SIGSTOP */

@@ -263,6 +263,25 @@ static void test_refused(void **state)
     tutti_place_close(place);
 }
 
+/* Each of four seats loses one worker before any serves. */
+static void test_crash_together(void **state)
+{
+    char times[] = "/tmp/tutti-times-XXXXXX";
+    tutti_place *place = open_place("processes:4");
+    struct work w;
+    (void)state;
+    close(mkstemp(times));
+    work_init(&w, 50);
+    w.job = JOB_CRASH_4;
+    w.once = times;
+    if (run(&w, place, usual))
+        fail_msg("%s", tutti_detail());
+    check_squares(&w);
+    unlink(times);
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
 /* A caller that runs tasks itself goes on when nothing can be sent. */
 static void run_as_caller(struct work *w)
 {
@@ -438,6 +457,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_not_sendable),
         cmocka_unit_test(test_no_memory_to_send),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_crash_together),
         cmocka_unit_test(test_kept),
         cmocka_unit_test(test_automatic),
         cmocka_unit_test(test_no_command),

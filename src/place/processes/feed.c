@@ -14,7 +14,7 @@
 
 #define GRACE_NS 25000000u    /* for ranges whose results nobody wants */
 #define KEPT_MOST (32u << 10) /* bytes of a job */
-#define CRASHES_MOST 3        /* workers that die without a range of the run */
+#define CRASHES_MOST 3        /* workers a seat that die without a range */
 #define TURN_NS 10000000u     /* of a run whose process others wait for */
 
 static struct tt_feed *find_feed(struct tt_feeder *f, const tutti_run *run)
@@ -654,7 +654,8 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
 }
 
 /* A worker died that ran no range: it prepared, or all its results are here.
- * Nothing is lost with it, so others may go on, but not for ever. */
+ * Nothing is lost with it, so others may go on, but not for ever: all seats may
+ * have lost theirs at once. */
 static void crashed(struct tt_feed *feed, struct tt_process *p,
                     const char *cause)
 {
@@ -663,7 +664,10 @@ static void crashed(struct tt_feed *feed, struct tt_process *p,
              (long)p->pid, cause,
              p->prepared ? "waited for tasks, all it had being done"
                          : "prepared for the function");
-    if (++feed->crashes >= CRASHES_MOST + feed->run->options.retries)
+    unsigned seats = 0;
+    for (struct tt_seat *seat = feed->seats; seat; seat = seat->next)
+        seats++;
+    if (++feed->crashes >= (CRASHES_MOST + feed->run->options.retries) * seats)
         tt_feed_break(feed, TUTTI_ELOST, why);
 }
 
