@@ -250,3 +250,17 @@ uint64_t tt_channel_at(const struct tt_channel *channel)
                                                 memory_order_relaxed)
                          : 0;
 }
+
+void tt_channel_prepare(struct tt_channel *channel, uint64_t job)
+{
+    atomic_store_explicit(&channel->link->map->pair->prepared, job,
+                          memory_order_release);
+}
+
+uint64_t tt_channel_prepared(const struct tt_channel *channel)
+{
+    return channel->link
+               ? atomic_load_explicit(&channel->link->map->pair->prepared,
+                                      memory_order_acquire)
+               : 0;
+}

@@ -81,4 +81,8 @@ void tt_channel_wait(struct tt_channel *channel);
 _Atomic uint64_t *tt_channel_at_word(struct tt_channel *channel);
 uint64_t tt_channel_at(const struct tt_channel *channel);
 
+/* The number of the last job that the worker prepared for, likewise. */
+void tt_channel_prepare(struct tt_channel *channel, uint64_t job);
+uint64_t tt_channel_prepared(const struct tt_channel *channel);
+
 #endif

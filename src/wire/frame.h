@@ -30,8 +30,9 @@ struct tt_frame {
     uint32_t kind;
     uint64_t size;      /* bytes of the payload; set */
     uint64_t loop;      /* number of a loop, unique in its place */
-    uint64_t begin;     /* tasks; of a job, 1: that of before, once more */
-    uint64_t end;       /* */
+    uint64_t begin;     /* tasks; of a job, 1: that of before, once more, no
+                         * answer if it is fine */
+    uint64_t end;       /* of an answer to a job: how many jobs came */
     uint64_t from, to;  /* tt_clock() around the user's code */
     uint32_t worker;    /* its lane; of a job, 1: it was kept from a CPU */
     uint32_t blocks;    /* set */

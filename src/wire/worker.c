@@ -32,7 +32,8 @@ static tutti_status prepare(struct tt_worker *worker,
                             const struct tt_frame *frame,
                             const tutti_parcel *parcel, tutti_bytes *out)
 {
-    struct tt_frame answer = {.kind = TT_FRAME_PREPARED, .loop = frame->loop};
+    struct tt_frame answer = {
+        .kind = TT_FRAME_PREPARED, .loop = frame->loop, .end = ++worker->jobs};
     tutti_bytes error = {0};
     if (!frame->loop)
         return tt_fail(TUTTI_ESYS, "asked to prepare for no loop");
@@ -52,7 +53,9 @@ static tutti_status prepare(struct tt_worker *worker,
         worker->loop = frame->loop;
     }
     worker->refused = refuses ? frame->loop : 0;
-    tutti_status status = tt_frame_put(out, answer, error.data, error.size);
+    tutti_status status = TUTTI_OK;
+    if (refuses || !frame->begin)
+        status = tt_frame_put(out, answer, error.data, error.size);
     tutti_bytes_clear(&error);
     return status;
 }
@@ -210,6 +213,8 @@ static tutti_status answer_frame(struct tt_worker *worker,
         deliver(answer, frame->loop, false);
     do {
         status = tt_worker_take(worker, frame, parcel, answer, &again);
+        if (job && worker->loop)
+            tt_channel_prepare(serving.channel, worker->jobs);
         if (!again)
             tt_channel_done(serving.channel);
         if (!status)

@@ -9,6 +9,7 @@
 struct tt_worker {
     const tutti_worker *calls;
     uint64_t loop;    /* prepared for; 0: none */
+    uint64_t jobs;    /* that came */
     uint64_t refused; /* whose ranges, sent ahead, are dropped; 0: none */
 };
 

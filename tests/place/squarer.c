@@ -69,8 +69,18 @@ static bool is_fine(int64_t job)
             pause();
         return true;
     default:
-        return job == JOB_FINE || job == JOB_FORGETS;
+        return job == JOB_FINE || job == JOB_FORGETS ||
+               job == JOB_CRASH_AGAIN || job == JOB_HANG_AGAIN;
     }
+}
+
+static bool is_fine_again(int64_t job)
+{
+    if (job == JOB_CRASH_AGAIN && first_time())
+        crash();
+    while (job == JOB_HANG_AGAIN && first_time())
+        pause();
+    return job != JOB_FORGETS;
 }
 
 static int prepare(void *arg, uint64_t loop, const tutti_parcel *parcel,
@@ -82,7 +92,7 @@ static int prepare(void *arg, uint64_t loop, const tutti_parcel *parcel,
     (void)loop;
     static int64_t job = -1;
     if (size == 0) /* again */
-        return job == JOB_FINE ? 0 : -1;
+        return is_fine_again(job) ? 0 : -1;
     if (size < sizeof job || size - sizeof job >= sizeof once)
         return -1;
     memcpy(&job, data, sizeof job);

@@ -28,7 +28,10 @@ enum job {
     JOB_CRASH_ONCE,
     JOB_STOP_ONCE, /* SIGSTOP */
     JOB_SLOW_ONCE, /* 600 ms */
-    JOB_HANG_ONCE  /* for ever */
+    JOB_HANG_ONCE, /* for ever */
+    /* These do so when they are the same once more. */
+    JOB_CRASH_AGAIN,
+    JOB_HANG_AGAIN
 };
 
 struct item {

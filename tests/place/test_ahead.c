@@ -142,6 +142,49 @@ static void test_cancel(void **state)
     tutti_place_close(place);
 }
 
+/* A loop of a job that its worker may keep; the worker's pid. */
+static int64_t run_kept(tutti_place *place, int64_t job, int64_t act,
+                        tutti_status expected)
+{
+    tutti_message keeping = message;
+    tutti_options options = usual;
+    struct work w;
+    keeping.keeps = true;
+    work_init(&w, 1);
+    w.job = job;
+    w.once = once;
+    w.items[0].act = act;
+    options.place = place;
+    options.task_timeout = 2;
+    tutti_loop loop = loop_of(&w);
+    loop.message = &keeping;
+    assert_int_equal(tutti_loop_run(&loop, &options), expected);
+    int64_t result = w.results[0];
+    work_fini(&w);
+    return result;
+}
+
+/* One that was to keep its job fails at it: nor is that a task's fault. A task
+ * behind such a job is to blame for what it does. */
+static void test_again(void **state)
+{
+    int64_t pid;
+    tutti_place *place = warm_place(&pid);
+    (void)state;
+    for (int64_t job = JOB_CRASH_AGAIN; job <= JOB_HANG_AGAIN; job++) {
+        pid = run_kept(place, job, ACT_PID, TUTTI_OK);
+        assert_int_not_equal(run_kept(place, job, ACT_PID, TUTTI_OK), pid);
+        unlink(once);
+    }
+    run_kept(place, JOB_FINE, ACT_PID, TUTTI_OK);
+    run_kept(place, JOB_FINE, ACT_CRASH, TUTTI_ELOST);
+    expect_detail("(SIGSEGV) while it ran task 0");
+    run_kept(place, JOB_FINE, ACT_PID, TUTTI_OK);
+    run_kept(place, JOB_FINE, ACT_HANG, TUTTI_ETIME);
+    expect_detail("task 0 took longer than the 2 s");
+    tutti_place_close(place);
+}
+
 /* Its time until it was prepared is no task's. */
 static void test_report(void **state)
 {
@@ -171,6 +214,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_refused), cmocka_unit_test(test_crash),
         cmocka_unit_test(test_stop),    cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_cancel),  cmocka_unit_test(test_report),
+        cmocka_unit_test(test_again),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(once);

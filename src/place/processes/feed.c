@@ -83,7 +83,7 @@ static void free_process(struct tt_feeder *f, struct tt_process *p)
     p->seat = NULL;
     if (p->state != TT_PROCESS_WORKS)
         return;
-    if (p->answers && !p->again) {
+    if (p->answers) {
         tt_channel_send(&p->channel, false);
         tt_staff_turn(f, p, TT_PROCESS_PREPARES);
         return;
@@ -205,18 +205,19 @@ static bool send_job(struct tt_feeder *f, struct tt_feed *feed,
     tutti_bytes *out = &p->channel.out;
     tutti_status status = encode_job(f, feed);
     p->again = !status && feed->keeps && p->keeps && p->loop == feed->loop;
-    if (p->again) {
-        struct tt_frame frame = job_frame(feed);
-        frame.begin = 1;
-        status = tt_frame_put(out, frame, NULL, 0);
-    } else if (!status)
+    struct tt_frame once_more = job_frame(feed);
+    once_more.begin = 1;
+    if (p->again)
+        status = tt_frame_put(out, once_more, NULL, 0);
+    else if (!status)
         status = tt_frame_copy(out, &feed->job);
     if (status) {
         tutti_bytes_clear(&feed->job);
         tt_feed_break(feed, status, tutti_detail());
     }
     p->keeps = !status && feed->keeps;
-    p->answers += !status;
+    p->jobs += !status;
+    p->answers = !status && !p->again;
     return !status;
 }
 
@@ -228,7 +229,7 @@ static bool goes_ahead(const struct tt_feed *feed, const struct tt_process *p)
 {
     const tutti_run *run = feed->run;
     bool warm = p->loop && !run->caller && !run->endless;
-    return (p->again || warm) && !(run->options.task_timeout > 0);
+    return p->again || (warm && !(run->options.task_timeout > 0));
 }
 
 /* Whether there are tasks to claim now. */
@@ -352,7 +353,6 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     seat->sitting = ++f->numbers;
     p->seat = seat;
     p->loop = feed->loop;
-    p->prepared = false;
     tt_staff_turn(f, p, TT_PROCESS_PREPARES);
     if (ahead)
         join(f, seat); /* without a round trip */
@@ -425,6 +425,30 @@ static size_t last_unit(const tutti_run *run, const struct tt_range *range)
            (range->end - range->begin - 1) / run->unit * run->unit;
 }
 
+/* Whether a process has taken its job. */
+static bool has_prepared(const struct tt_process *p)
+{
+    return p->again ? tt_channel_prepared(&p->channel) == p->jobs : !p->answers;
+}
+
+/* A worker died that ran no range: it prepared, or all its results are here.
+ * Nothing is lost with it, so others may go on, but not for ever: all seats may
+ * have lost theirs at once. */
+static void crashed(struct tt_feed *feed, struct tt_process *p,
+                    const char *cause)
+{
+    char why[TT_DETAIL_SIZE];
+    snprintf(why, sizeof why, "a worker process (pid %ld) %s while it %s",
+             (long)p->pid, cause,
+             has_prepared(p) ? "waited for tasks, all it had being done"
+                             : "prepared for the function");
+    unsigned seats = 0;
+    for (struct tt_seat *seat = feed->seats; seat; seat = seat->next)
+        seats++;
+    if (++feed->crashes >= (CRASHES_MOST + feed->run->options.retries) * seats)
+        tt_feed_break(feed, TUTTI_ELOST, why);
+}
+
 static void cut_overdue(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
@@ -440,6 +464,11 @@ static void cut_overdue(struct tt_feeder *f, struct tt_seat *seat)
     char why[TT_DETAIL_SIZE];
     cut_off(f, seat);
     tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
+    if (!has_prepared(p)) {
+        tt_ledger_release(&feed->ledger, p->number);
+        crashed(feed, p, "was killed, as it was silent for too long,");
+        return;
+    }
     if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &late))
         return;
     snprintf(why, sizeof why,
@@ -525,7 +554,7 @@ static void join(struct tt_feeder *f, struct tt_seat *seat)
     if (!seat->lane)
         seat->lane = tt_run_join(seat->feed->run, seat->invited);
     tt_staff_turn(f, seat->process, TT_PROCESS_WORKS);
-    if (seat->lane && (seat->process->prepared || seat->process->again))
+    if (seat->lane && !seat->process->answers)
         tt_lane_turn(seat->lane, TT_COPY, tt_clock());
     if (seat->lane)
         serve(f, seat);
@@ -595,14 +624,11 @@ static void is_prepared(struct tt_feeder *f, struct tt_process *p, uint64_t at)
 {
     struct tt_seat *seat = p->seat;
     uint64_t now = tt_clock();
-    p->prepared = true;
-    if (p->state >= TT_PROCESS_LOST)
-        return;
     if (!seat && p->state == TT_PROCESS_PREPARES)
         tt_staff_turn(f, p, TT_PROCESS_IDLE);
     else if (seat && p->state == TT_PROCESS_PREPARES)
         join(f, seat);
-    else if (seat && seat->lane && !p->again)
+    else if (seat && seat->lane)
         tt_lane_turn(seat->lane, TT_COPY,
                      at < seat->lane->since ? seat->lane->since
                      : at < now             ? at
@@ -615,15 +641,19 @@ static tutti_status heard_job(struct tt_feeder *f, struct tt_process *p,
                               const tutti_parcel *parcel)
 {
     bool ready = frame->kind == TT_FRAME_PREPARED;
-    if (!p->answers || (!ready && frame->kind != TT_FRAME_REFUSED))
+    if (frame->end < p->jobs && frame->kind == TT_FRAME_REFUSED)
+        return TUTTI_OK;
+    if (frame->end != p->jobs || (!ready && frame->kind != TT_FRAME_REFUSED) ||
+        (!p->answers && (ready || !p->again)))
         return tt_fail(TUTTI_ESYS, "a message of kind %u was not expected",
                        frame->kind);
-    if (--p->answers)
+    p->answers = false;
+    if (p->state >= TT_PROCESS_LOST && !ready && p->seat)
+        tt_ledger_release(&p->seat->feed->ledger, p->number);
+    if (p->state >= TT_PROCESS_LOST)
         return TUTTI_OK;
     if (ready)
         is_prepared(f, p, frame->to);
-    else if (p->state >= TT_PROCESS_LOST)
-        return TUTTI_OK; /* tt_feed_lost() sees that it did not prepare */
     else if (p->again)
         has_forgotten(f, p);
     else
@@ -644,31 +674,13 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
         return heard_job(f, p, frame, parcel);
     if (!seat && p->state >= TT_PROCESS_LOST)
         return TUTTI_OK;
-    if (!seat || !seat->lane || !p->prepared)
+    if (!seat || !seat->lane || p->answers)
         return tt_fail(TUTTI_ESYS, "results of tasks that it did not have");
     p->zygote->since = f->now;
     tutti_status status = tt_range_done(f, seat, frame, parcel);
     if (!status && p->state == TT_PROCESS_WORKS)
         serve(f, seat);
     return status;
-}
-
-/* A worker died that ran no range: it prepared, or all its results are here.
- * Nothing is lost with it, so others may go on, but not for ever: all seats may
- * have lost theirs at once. */
-static void crashed(struct tt_feed *feed, struct tt_process *p,
-                    const char *cause)
-{
-    char why[TT_DETAIL_SIZE];
-    snprintf(why, sizeof why, "a worker process (pid %ld) %s while it %s",
-             (long)p->pid, cause,
-             p->prepared ? "waited for tasks, all it had being done"
-                         : "prepared for the function");
-    unsigned seats = 0;
-    for (struct tt_seat *seat = feed->seats; seat; seat = seat->next)
-        seats++;
-    if (++feed->crashes >= (CRASHES_MOST + feed->run->options.retries) * seats)
-        tt_feed_break(feed, TUTTI_ELOST, why);
 }
 
 void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
@@ -684,7 +696,7 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
     if (seat->lane)
         tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
     entry = tt_ledger_runs(&feed->ledger, p->number);
-    if (p->loop != feed->loop || !entry || !p->prepared) {
+    if (p->loop != feed->loop || !entry || !has_prepared(p)) {
         tt_ledger_release(&feed->ledger, p->number);
         crashed(feed, p, cause);
         return;
@@ -706,7 +718,7 @@ bool tt_feed_stopped(struct tt_feeder *f, struct tt_process *p, const char *how)
 {
     struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
     char line[TT_DETAIL_SIZE];
-    if (!feed || !p->prepared || !tt_ledger_runs(&feed->ledger, p->number))
+    if (!feed || !has_prepared(p) || !tt_ledger_runs(&feed->ledger, p->number))
         return false;
     if (!feed->message->say)
         return true;

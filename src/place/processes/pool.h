@@ -79,16 +79,16 @@ struct tt_process {
     struct tt_zygote *zygote;
     struct tt_channel channel;
     enum tt_process_state state;
-    uint64_t number;  /* instance; never used twice */
-    pid_t pid;        /* 0: unknown */
-    uint64_t since;   /* when the state began */
-    uint64_t loop;    /* whose job it got last */
-    bool keeps;       /* and is not told to forget */
-    bool again;       /* it was asked whether it still is prepared */
-    unsigned answers; /* to jobs, that are still to come */
-    unsigned ranges;  /* it has run */
+    uint64_t number; /* instance; never used twice */
+    pid_t pid;       /* 0: unknown */
+    uint64_t since;  /* when the state began */
+    uint64_t loop;   /* whose job it got last */
+    bool keeps;      /* and is not told to forget */
+    uint64_t jobs;   /* sent to it */
+    bool again;      /* the last one: it answers only if it is not prepared */
+    bool answers;    /* the last one: the answer is still to come */
+    unsigned ranges; /* it has run */
     struct tt_seat *seat;
-    bool prepared; /* for that seat; ranges may have left before */
     bool reported; /* `status` is what waitpid() gave */
     int status;
     char why[200]; /* it was given up because of this */
