@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/budget.h"
 #include "core/clock.h"
@@ -13,6 +12,9 @@
 
 /* In run->inside: somebody sleeps on it. */
 #define SLEEPER 0x80000000u
+
+/* A lane of a loop that ended, for the next one: they are large. */
+static struct tt_lane *_Atomic spare;
 
 void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
                  const tutti_options *options, unsigned lanes, bool caller)
@@ -62,7 +64,6 @@ void tt_run_init(struct tutti_run *run, const tutti_loop *loop,
     run->range = (struct tt_range){0};
     run->told = run->began;
     tt_lane_init(&run->own, 0, caller ? TT_CLAIM : TT_WAIT, run->began);
-    run->laned = false;
     atomic_init(&run->lane[0], &run->own);
 }
 
@@ -99,7 +100,8 @@ void tt_run_fini(struct tutti_run *run)
 {
     tt_budget_inside -= !run->endless;
     for (unsigned i = 1; i < run->joined && i < run->lanes; i++)
-        free(atomic_load_explicit(&run->lane[i], memory_order_acquire));
+        free(atomic_exchange(
+            &spare, atomic_load_explicit(&run->lane[i], memory_order_acquire)));
     pthread_mutex_destroy(&run->guard);
 }
 
@@ -120,9 +122,6 @@ size_t tt_run_left(struct tutti_run *run)
 
 void tt_run_count_in(struct tutti_run *run, unsigned workers)
 {
-    if (!run->laned)
-        memset(run->lane + 1, 0, (run->lanes - 1) * sizeof *run->lane);
-    run->laned = true;
     atomic_fetch_add_explicit(&run->inside, workers, memory_order_relaxed);
 }
 
@@ -138,10 +137,13 @@ struct tt_lane *tt_run_join(struct tutti_run *run, uint64_t invited)
 {
     unsigned worker =
         atomic_fetch_add_explicit(&run->joined, 1, memory_order_relaxed);
-    struct tt_lane *lane = worker < run->lanes ? malloc(sizeof *lane) : NULL;
-    if (!lane)
+    if (worker >= run->lanes)
         return NULL;
-    tt_lane_init(lane, worker, TT_STARTUP, invited);
+    struct tt_lane *lane = atomic_exchange(&spare, NULL);
+    if (!lane)
+        lane = malloc(sizeof *lane);
+    if (lane)
+        tt_lane_init(lane, worker, TT_STARTUP, invited);
     atomic_store_explicit(&run->lane[worker], lane, memory_order_release);
     return lane;
 }

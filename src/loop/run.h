@@ -62,7 +62,6 @@ struct tutti_run {
     double expected;           /* ns a task, by earlier runs; 0: unknown */
     double gain, cost;         /* seconds, of that decision */
     unsigned invited;
-    bool laned;
     unsigned counted;   /* threads of it in the budget of the process tree */
     pid_t thread;       /* the caller's, */
     clockid_t clock;    /* its CPU clock, */
@@ -84,8 +83,8 @@ struct tutti_run {
     unsigned recalled;     /* invitations were taken back: 1, and again
                               after it was closed: 2 */
     struct tt_lane own;    /* lane[0]; the others are made by join */
-    struct tt_lane *_Atomic lane[TT_RUN_LANES]; /* set to NULL when the first
-                              worker is counted in, which `laned` says */
+    struct tt_lane *_Atomic lane[TT_RUN_LANES]; /* set below `joined`, once
+                              nobody is inside; NULL: no memory */
 };
 
 /* Makes a run of `loop`, which the caller works on if `caller`. */

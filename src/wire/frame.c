@@ -14,11 +14,12 @@ _Static_assert(sizeof(struct tt_ref) == 32, "payloads stay aligned to 16");
 
 static uint32_t check_of(const struct tt_frame *frame)
 {
-    uint32_t words[sizeof *frame / 4], sum = 2166136261u;
+    uint64_t words[sizeof *frame / 8], sum = 0xcbf29ce484222325u;
     memcpy(words, frame, sizeof words);
-    for (size_t i = 0; i + 1 < sizeof words / sizeof *words; i++)
-        sum = (sum ^ words[i]) * 16777619u + (sum >> 15);
-    return sum;
+    words[sizeof words / 8 - 1] &= UINT32_MAX; /* behind it is the sum */
+    for (size_t i = 0; i < sizeof words / 8; i++)
+        sum = (sum ^ words[i]) * 0x100000001b3u + (sum >> 31);
+    return (uint32_t)(sum ^ sum >> 32);
 }
 
 tutti_status tt_frame_open(tutti_bytes *out, struct tt_mark *mark)

@@ -25,11 +25,21 @@ static struct tt_feed *find_feed(struct tt_feeder *f, const tutti_run *run)
     return feed;
 }
 
+void tt_feed_free(struct tt_feed *feed)
+{
+    if (!feed)
+        return;
+    tt_ledger_fini(&feed->ledger);
+    tutti_bytes_clear(&feed->job);
+    free(feed);
+}
+
 static struct tt_feed *make_feed(struct tt_feeder *f, tutti_run *run)
 {
-    struct tt_feed *feed = calloc(1, sizeof *feed);
+    struct tt_feed *feed = f->spare ? f->spare : calloc(1, sizeof *feed);
     if (!feed)
         return NULL;
+    f->spare = NULL;
     feed->run = run;
     feed->message = run->loop.message;
     feed->loop = ++f->loops;
@@ -57,6 +67,20 @@ static void lose_rest(struct tt_feeder *f, struct tt_feed *feed)
                           feed->status ? feed->status : TUTTI_ELOST, why);
 }
 
+/* The memory is used again: most loops are short. */
+static void free_feed(struct tt_feeder *f, struct tt_feed *feed)
+{
+    struct tt_ledger ledger = {.entries = feed->ledger.entries,
+                               .room = feed->ledger.room};
+    tutti_bytes job = feed->job;
+    if (job.count || job.room > KEPT_MOST)
+        tutti_bytes_clear(&job);
+    job.size = 0;
+    *feed = (struct tt_feed){.ledger = ledger, .job = job};
+    tt_feed_free(f->spare);
+    f->spare = feed;
+}
+
 /* The last seat leaves. What only workers could still run is left over. */
 static void end_feed(struct tt_feeder *f, struct tt_feed *feed)
 {
@@ -72,9 +96,7 @@ static void end_feed(struct tt_feeder *f, struct tt_feed *feed)
         (!run->caller && !run->endless && tt_run_left(run) > 0))
         tt_run_close(run, feed->status ? feed->status : TUTTI_ELOST,
                      feed->status ? feed->why : "no worker was left");
-    tt_ledger_fini(&feed->ledger);
-    tutti_bytes_clear(&feed->job);
-    free(feed);
+    free_feed(f, feed);
 }
 
 static void free_process(struct tt_feeder *f, struct tt_process *p)
@@ -123,12 +145,11 @@ void tt_feed_order(struct tt_feeder *f, const struct tt_order *order)
     if (!feed)
         feed = make_feed(f, order->run);
     for (; feed && made < order->workers; made++) {
-        struct tt_seat *seat = calloc(1, sizeof *seat);
+        struct tt_seat *seat = malloc(sizeof *seat);
         if (!seat)
             break;
-        seat->feed = feed;
-        seat->invited = order->at;
-        seat->next = feed->seats;
+        *seat = (struct tt_seat){
+            .feed = feed, .invited = order->at, .next = feed->seats};
         feed->seats = seat;
     }
     atomic_fetch_sub(&order->run->seats, order->workers - made);

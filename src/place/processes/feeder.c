@@ -108,7 +108,8 @@ static void work(struct tt_feeder *f, bool sockets)
     } while (f->next == 0);
 }
 
-enum tt_woken { BY_BELL, BY_SOCKET, BY_SIGNAL }; /* BY_BELL: or it is due */
+/* BY_BELL: or it is due; BY_FORK: this is the child. */
+enum tt_woken { BY_BELL, BY_SOCKET, BY_SIGNAL, BY_FORK };
 
 /* Sleeps until a bell, a socket or a signal calls, or something is due. */
 static enum tt_woken sleep_until(struct tt_feeder *f, enum tt_who who,
@@ -189,6 +190,7 @@ static void *feeder_main(void *arg)
     }
     tt_staff_end(f);
     tutti_bytes_clear(&f->kept);
+    tt_feed_free(f->spare);
     return NULL;
 }
 
@@ -212,13 +214,12 @@ static bool spin(struct tt_feeder *f)
     return false;
 }
 
-/* One turn of a driver. Returns whether there may be more to do at once, and
- * else, in *until, when something is due. */
+/* One turn of a driver, which holds the lock. Returns whether there may be more
+ * to do at once. */
 static bool turn(struct tt_feeder *f, tutti_run *run, uint32_t seen,
-                 bool sockets, uint64_t *until)
+                 bool sockets)
 {
     bool more = false;
-    pthread_mutex_lock(&f->drive);
     f->driven = true;
     watch(f, 0);
     (void)atomic_exchange(&f->asked, false);
@@ -230,9 +231,6 @@ static bool turn(struct tt_feeder *f, tutti_run *run, uint32_t seen,
             watch(f, 1 + TT_DRIVER);
         more |= any_ready(f);
     }
-    *until = f->next;
-    more |= f->unsettled != NULL;
-    pthread_mutex_unlock(&f->drive);
     return more;
 }
 
@@ -244,10 +242,9 @@ static bool has_orders(struct tt_feeder *f)
     return some;
 }
 
-/* The feeder thread goes on from here. */
+/* The feeder thread goes on from here; the lock is held until then. */
 static void hand_back(struct tt_feeder *f)
 {
-    pthread_mutex_lock(&f->drive);
     f->driven = false;
     watch(f, 1 + TT_FEEDER);
     bool call =
@@ -263,6 +260,8 @@ static void hand_back(struct tt_feeder *f)
 static bool lock_soon(pthread_mutex_t *lock)
 {
     struct timespec until;
+    if (pthread_mutex_trylock(lock) == 0)
+        return true;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += PATIENCE_NS;
     if (until.tv_nsec >= 1000000000) {
@@ -272,27 +271,37 @@ static bool lock_soon(pthread_mutex_t *lock)
     return pthread_mutex_timedlock(lock, &until) == 0;
 }
 
+/* What a driver does without the lock: lets faces settle, or else sleeps. */
+static enum tt_woken rest(struct tt_feeder *f, bool settles, bool more,
+                          uint64_t until)
+{
+    if (settles)
+        return settle(f) ? BY_BELL : BY_FORK;
+    return more ? BY_BELL : sleep_until(f, TT_DRIVER, until);
+}
+
 /* Works until the run is served, or `end`. Returns whether a signal came, or
  * this is a child. */
 static bool drive(struct tt_feeder *f, tutti_run *run, uint32_t seen,
                   uint64_t end)
 {
     enum tt_woken by = BY_BELL;
-    uint64_t until;
     if (!lock_soon(&f->drive))
         return false;
-    f->driven = true;
-    pthread_mutex_unlock(&f->drive);
-    do {
-        bool more = turn(f, run, seen, by == BY_SOCKET, &until);
-        by = BY_BELL;
-        if (!settle(f))
-            return true;
-        if (served(run, seen))
+    for (;;) {
+        bool more = turn(f, run, seen, by == BY_SOCKET);
+        bool settles = f->unsettled;
+        uint64_t until = f->next < end ? f->next : end;
+        if (!settles && served(run, seen))
             break;
-        if (!more)
-            by = sleep_until(f, TT_DRIVER, until < end ? until : end);
-    } while (by != BY_SIGNAL && tt_clock() < end);
+        pthread_mutex_unlock(&f->drive);
+        by = rest(f, settles, more, until);
+        if (by == BY_FORK)
+            return true;
+        pthread_mutex_lock(&f->drive);
+        if (by == BY_SIGNAL || served(run, seen) || tt_clock() >= end)
+            break;
+    }
     hand_back(f);
     return by == BY_SIGNAL;
 }

@@ -152,6 +152,7 @@ struct tt_feeder {
     struct tt_zygote *zygotes;
     struct tt_process *processes;
     struct tt_feed *feeds;
+    struct tt_feed *spare;   /* memory for one more; NULL: none */
     unsigned killed;         /* zygotes in a row, before a worker served */
     tutti_bytes kept;        /* the job's payload that workers keep, */
     uint64_t kept_loop;      /* under this number */
@@ -194,6 +195,8 @@ void tt_feeder_help(struct tt_feeder *f, tutti_run *run, uint32_t seen,
 void tt_feed_order(struct tt_feeder *f, const struct tt_order *order);
 /* Looks after all runs: seats without a process, ranges out of time. */
 void tt_feed_tend(struct tt_feeder *f);
+/* Frees a feed that has no seats; NULL is allowed. */
+void tt_feed_free(struct tt_feed *feed);
 /* A process answered. TUTTI_ESYS: nonsense. */
 tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
                           const struct tt_frame *frame,
