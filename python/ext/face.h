@@ -233,8 +233,8 @@ bool tt_py_queue_check(struct tt_py_state *state, PyObject *object);
 /* Right before map->run begins, and right after it has ended. */
 int tt_py_queue_enter(struct tt_py_map *map);
 void tt_py_queue_leave(struct tt_py_map *map);
-/* What its workers were set up with, for tutti._job. Borrowed. */
-PyObject *tt_py_queue_setup(const struct tt_py_map *map);
+/* The tutti._job.Jobs of its workers, or None. Borrowed. */
+PyObject *tt_py_queue_jobs(const struct tt_py_map *map);
 /* Raises that a map's workers were terminated. False: they were not. */
 bool tt_py_queue_raise(struct tt_py_map *map);
 

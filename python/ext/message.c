@@ -125,7 +125,7 @@ void tt_py_message_prepare(struct tt_py_map *map)
     bool caller = tt_py_mailbox_owned(&map->box);
     PyObject *args = Py_BuildValue(
         "(OOiOON)", map->f, map->star ? Py_True : Py_False, (int)map->errors,
-        map->seed.given ? Py_True : Py_False, tt_py_queue_setup(map),
+        map->seed.given ? Py_True : Py_False, tt_py_queue_jobs(map),
         tt_py_trial(tt_py_trial_job(map), caller));
     struct tt_py_watch watch = tt_py_watch_start(caller);
     PyObject *job = call(tt_py_job(map->state), "dump_job", args);

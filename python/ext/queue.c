@@ -387,9 +387,9 @@ void tt_py_queue_leave(struct tt_py_map *map)
     *at = map->beside;
 }
 
-PyObject *tt_py_queue_setup(const struct tt_py_map *map)
+PyObject *tt_py_queue_jobs(const struct tt_py_map *map)
 {
-    return map->queue ? map->queue->setup : Py_False;
+    return map->queue ? map->queue->jobs : Py_None;
 }
 
 bool tt_py_queue_raise(struct tt_py_map *map)
@@ -426,14 +426,14 @@ static int open_loop(struct tt_py_queue *q)
     return -1;
 }
 
-/* Queue(setup, job, dump, workers, tasks_per_worker, task_timeout, retries) */
+/* Queue(jobs, job, dump, workers, tasks_per_worker, task_timeout, retries) */
 static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *setup, *job, *dump;
+    PyObject *jobs, *job, *dump;
     tutti_options options = TUTTI_OPTIONS_INIT;
     unsigned workers, most;
     (void)kwargs;
-    if (!PyArg_ParseTuple(args, "OSOIIdI", &setup, &job, &dump, &workers, &most,
+    if (!PyArg_ParseTuple(args, "OSOIIdI", &jobs, &job, &dump, &workers, &most,
                           &options.task_timeout, &options.retries))
         return NULL;
     PyObject *module = PyImport_ImportModule("tutti._tutti");
@@ -449,7 +449,7 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     q->workers = workers;
     q->options = options;
     q->message.ranges_most = most;
-    q->setup = Py_NewRef(setup);
+    q->jobs = Py_NewRef(jobs);
     q->dump = Py_NewRef(dump);
     q->numbers = tt_py_bundle_init(q->state) ? NULL : PyDict_New();
     if (q->numbers && tt_py_backlog_init(&q->backlog, workers, job) < 0)
@@ -467,7 +467,7 @@ static void queue_dealloc(struct tt_py_queue *q)
         tt_py_function_drop(q->functions[i]);
     tt_py_backlog_fini(&q->backlog);
     Py_XDECREF(q->numbers);
-    Py_XDECREF(q->setup);
+    Py_XDECREF(q->jobs);
     Py_XDECREF(q->dump);
     Py_XDECREF(q->module);
     type->tp_free(q);

@@ -171,7 +171,7 @@ struct tt_py_queue {
     struct tt_py_state *state;
     PyObject *module;  /* whose state it is */
     PyObject *numbers; /* dict: id of a task -> its number */
-    PyObject *setup;   /* for tutti._job, or None */
+    PyObject *jobs;    /* a tutti._job.Jobs */
     PyObject *dump;    /* bytes and buffers of what plain pickle cannot take */
     struct tt_py_function *functions[TT_PY_SLOTS];
     unsigned slot;     /* of the next function */

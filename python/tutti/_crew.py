@@ -25,19 +25,6 @@ def unreadable(index, error):
     return refuse(what, error, _fault.UnreadableError)
 
 
-def _dumper(setup):
-    """What pickles by itself does not take, for workers with this setup."""
-
-    def dump(value):
-        nonlocal setup
-        from ._setup import Bare, dump_function
-
-        setup = setup or Bare()
-        return dump_function(value, setup)
-
-    return dump
-
-
 class _End:
     """The end of a queue: somebody waits for it, others for that. In a forked
     child it has come."""
@@ -133,9 +120,10 @@ class Crew:
                  task_timeout=None, retries=0):
         if type(setup) is tuple:
             setup = _job.dump_setup(setup)
+        jobs = self._jobs = _job.Jobs(setup)
         queue = _tutti.Queue(
-            setup, _job.dump_queue(setup), _dumper(setup), workers,
-            tasks_per_worker, task_timeout or 0.0, retries,
+            jobs, jobs.queue(), jobs.dump, workers, tasks_per_worker,
+            task_timeout or 0.0, retries,
         )
         self._queue = queue
         self._limits = retries, task_timeout

@@ -3,7 +3,10 @@ _worker.py."""
 
 import _pickle as pickle
 import sys
+import types
+import weakref
 
+from . import _tutti
 from ._fault import cut
 from ._stale import versions
 from ._state import snapshot
@@ -11,35 +14,28 @@ from ._tutti import TooLong
 from ._wire import PROTOCOL, dump, dumps, refuse, survive
 
 
-def _dump(kind, *parts):
-    return pickle.dumps((*snapshot(), kind, *parts), PROTOCOL)
+def _dump(state, crew, kind, *parts):
+    return pickle.dumps((*state, crew, kind, *parts), PROTOCOL)
 
 
-def dump_job(f, star, errors, given, setup, trial=None):
+def dump_job(f, star, errors, given, crew, trial=None):
     """Bytes and buffers for the workers of a map; None: given up.
 
     errors: what becomes of the tasks' exceptions; see _worker.CATCHERS.
-
-    setup: that of the crew in whose workers it runs, None if that has none;
-           False without a crew, whose workers would keep their modules.
+    crew:  the Jobs of that in whose workers it runs, or None.
     trial: says how long it may take."""
     try:
-        return _dump_job(f, star, errors, given, setup, trial)
+        if crew:
+            return crew.map(f, star, errors, given)
+        return _dump_job(f, star, errors, given, trial)
     except TooLong:
         return None
 
 
-def _dump_job(f, star, errors, given, setup, trial):
-    site = setup.data if setup else None
-    new = versions(f) if setup is False else None
-    kind = "map", site, star, errors, given, new
+def _dump_job(f, star, errors, given, trial):
+    kind = snapshot(), False, "map", None, star, errors, given, versions(f)
     try:
-        if setup:
-            from ._setup import dump_function
-
-            function, buffers = dump_function(f, setup)
-        else:
-            function, buffers = dump(f, dumps, trial)
+        function, buffers = dump(f, dumps, trial)
         return _dump(*kind, function), buffers
     except BaseException as error:
         survive(error)
@@ -104,6 +100,54 @@ def dump_setup(setup):
     return Setup(initializer, initargs, share)
 
 
-def dump_queue(setup=None):
-    """Bytes for the workers of an open loop, whose tasks bring functions."""
-    return _dump("queue", setup.data if setup else None)
+class Jobs:
+    """The jobs of a crew's workers. They begin with the caller's state of now;
+    what their tasks change in them stays. Functions are pickled once.
+
+    setup: from dump_setup()."""
+
+    MOST = 64  # that are kept
+
+    def __init__(self, setup):
+        self.setup = setup
+        self.state = snapshot()
+        self._maps = {}  # weak function and job, by its key
+
+    def queue(self):
+        """Bytes for those of an open loop, whose tasks bring functions."""
+        return self._dump("queue")
+
+    def _dump(self, kind, *parts):
+        site = self.setup.data if self.setup else None
+        return _dump(self.state, True, kind, site, *parts)
+
+    def dump(self, value):
+        """Bytes and buffers of what plain pickle does not take."""
+        from ._setup import Bare, dump_function
+
+        self._bare = self.setup or getattr(self, "_bare", None) or Bare()
+        return dump_function(value, self._bare)
+
+    def map(self, f, star, errors, given):
+        """Bytes and buffers for those of a map."""
+        key = id(f), star, errors, given
+        weak, job = self._maps.get(key) or (None, None)
+        if weak and weak() is f:
+            return job
+        try:
+            function, buffers = self.dump(f)
+        except BaseException as error:
+            survive(error)
+            raise refuse_function(f, error)
+        job = self._dump("map", star, errors, given, None, function), buffers
+        if isinstance(f, (type, types.FunctionType, types.BuiltinFunctionType)):
+            self._keep(f, key, job)
+        return job
+
+    def _keep(self, f, key, job):
+        """What has a state of its own may change, and is not kept."""
+        if len(self._maps) >= self.MOST:
+            self._maps.clear()
+        job[1][:] = [_tutti.share(buffer) for buffer in job[1]]
+        maps = self._maps
+        self._maps[key] = weakref.ref(f, lambda _: maps.pop(key, None)), job

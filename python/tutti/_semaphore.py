@@ -3,6 +3,7 @@ worker could open. A page of their own holds each: it is moved into a file that
 travels, at its address, so that the caller and the children it will fork go on
 with it."""
 
+import _thread
 import mmap
 import os
 import weakref
@@ -10,6 +11,7 @@ import weakref
 from . import _tutti
 
 _files = {}  # address: file that was moved there
+_guard = _thread.allocate_lock()  # guards it, and moving: once for a semaphore
 
 
 def _lines(pid):
@@ -38,7 +40,20 @@ def _others(place):
     return False
 
 
+def _renew_guard():
+    global _guard
+    _guard = _thread.allocate_lock()
+
+
+os.register_at_fork(after_in_child=_renew_guard)
+
+
 def _file_of(lock, address):
+    with _guard:
+        return _moved(lock, address)
+
+
+def _moved(lock, address):
     if address in _files:
         return _files[address]
     if _others(_place(address)):

@@ -56,6 +56,7 @@ class Worker:
         self.streams = Streams()
         self.watch = None  # looks after what the function captured
         self.site = None  # what was set up once in this process
+        self.crew = None  # its job is a crew's: what tasks change stays
 
     def begin(self):
         """Right after the fork."""
@@ -68,10 +69,13 @@ class Worker:
         self.streams.enter()
         try:
             if parts is None:  # the same once more
-                return self.state.enter(self.state.number, None)
+                if not self.crew:
+                    self.state.enter(self.state.number, None)
+                return None
             self.sitting = None
-            number, state, kind, *parts = parts
-            self.state.enter(number, state)
+            number, state, self.crew, kind, *parts = parts
+            if not self.crew or number != self.state.number:
+                self.state.enter(number, state)
             return getattr(self, "_prepare_" + kind)(blocks, *parts)
         except BaseException as error:
             survive(error)
@@ -91,10 +95,7 @@ class Worker:
         self.caught = CATCHERS[errors]()
         if versions:
             refresh(versions)
-        if setup is None:
-            self.f = _arrived(load, function, blocks)
-        else:
-            self.f = self.function(function, blocks)
+        self.f = self.function(function, blocks)
         self.watch = watch(self.f)
 
     def _prepare_queue(self, blocks, setup):

@@ -244,3 +244,47 @@ def test_workers_are_shared_by_calls_of_several_threads(pool, tmp_path, call):
     open(path, "w").close()
     for result in results:
         result.get(60)
+
+
+def test_what_the_initializer_and_tasks_changed_stays(tmp_path):
+    """Also behind apply(), in whose loop the workers were meanwhile."""
+    def begin(path):
+        os.chdir(path)
+        os.environ["TUTTI_TEST"] = "begun"
+
+    def look(x):
+        return os.getcwd(), os.environ.get("TUTTI_TEST")
+
+    def change(x):
+        os.environ["TUTTI_TEST"] = "changed"
+
+    with tutti.Pool(1, begin, (str(tmp_path),)) as pool:
+        for _ in range(2):
+            assert set(pool.map(look, range(3))) == {(str(tmp_path), "begun")}
+            assert pool.apply(look, (0,)) == (str(tmp_path), "begun")
+        pool.map(change, [0])
+        pool.map(change, [0])
+        assert pool.map(look, [0]) == [(str(tmp_path), "changed")]
+
+
+class Counter:
+    def __init__(self):
+        self.n = 0
+
+    def __call__(self, x):
+        return self.n
+
+
+def test_a_function_is_sent_once_and_an_object_as_it_is(pool):
+    numpy = pytest.importorskip("numpy")
+    big, counter = numpy.ones(1 << 17), Counter()
+    weigh = eval("lambda x: big.sum() + x", {"big": big})
+    for i in range(3):
+        assert pool.map(weigh, range(3)) == [(1 << 17) + i for i in range(3)]
+        counter.n = i
+        assert pool.map(counter, range(3)) == [i] * 3
+    jobs = pool._crew._jobs
+    kept = len(jobs._maps)
+    del weigh
+    assert len(jobs._maps) == kept - 1
+    assert pool.map(counter.__call__, [1]) == [2]

@@ -19,7 +19,7 @@ import pickle, sys
 from tutti import _worker
 worker = _worker.Worker()
 for job, functions in pickle.load(sys.stdin.buffer):
-    number, state, _, setup = pickle.loads(job)
+    number, state, _, _, setup = pickle.loads(job)
     worker.state.enter(number, state)
     worker._prepare_queue((), setup)
     for data, args in functions:
@@ -49,7 +49,7 @@ def dump(f, setup):
 def test_nothing_to_set_up(worker):
     setup = _job.dump_setup((None, (), None))
     assert setup is None
-    job = _job.dump_queue(setup)
+    job = _job.Jobs(setup).queue()
     assert worker([(job, [(dump(abs, setup), (-1,))])]) == ["1"]
 
 
@@ -68,9 +68,9 @@ def bump():
     LOCK += 1
     return LOCK
 setup = _job.dump_setup((begin, (7,), None))
-jobs = [(_job.dump_queue(setup), [
+jobs = [(_job.Jobs(setup).queue(), [
     (_setup.dump_function(f, setup)[0], ()) for f in (look, bump, bump, look)])]
-jobs.append((_job.dump_queue(setup), [
+jobs.append((_job.Jobs(setup).queue(), [
     (_setup.dump_function(look, setup)[0], ())]))
 sys.stdout.buffer.write(pickle.dumps(jobs))
 """
@@ -94,7 +94,7 @@ class Call:
     def method(self, k):
         return TABLE[k]
 setup = _job.dump_setup((None, (), {"TABLE": {1: "one"}}))
-sys.stdout.buffer.write(pickle.dumps([(_job.dump_queue(setup), [
+sys.stdout.buffer.write(pickle.dumps([(_job.Jobs(setup).queue(), [
     (_setup.dump_function(f, setup)[0], (1,)) for f in (look,
     functools.partial(look), Call(), Call().method, lambda k: TABLE[k])])]))
 """
@@ -112,7 +112,7 @@ def test_share_in_a_module(worker, tmp_path, monkeypatch):
     import tt_user
 
     setup = _job.dump_setup((None, (), {"TABLE": 9}))
-    job = _job.dump_queue(setup)
+    job = _job.Jobs(setup).queue()
     assert worker([(job, [(dump(tt_user.look, setup), ())])]) == ["9"]
 
 
@@ -143,7 +143,7 @@ def test_objects_of_multiprocessing(worker, method):
         context.Event(), there, context.Barrier(2),
     )
     setup = _job.dump_setup((begin, objects, None))
-    job = _job.dump_queue(setup)
+    job = _job.Jobs(setup).queue()
     for k in (6, 7):  # two workers
         look = dump(_wire.load, setup)
         worker([(job, [(look, (pickle.dumps(1),))])])
@@ -166,7 +166,7 @@ def test_lock_holds_between_processes(worker, method):
         return [lock.acquire(timeout=0.1)]
 
     setup = _job.dump_setup((None, (), {"x": lock}))
-    job = _job.dump_queue(setup)
+    job = _job.Jobs(setup).queue()
     jobs = [(job, [(dump(try_lock, setup), ())])]
     with lock:
         assert worker(jobs) == ["[False]"]
@@ -203,6 +203,27 @@ def test_functions_of_a_pool_bring_them():
         pool.map(add, range(50))
         assert value.value == 2450
         assert sum(queue.get(timeout=30) for _ in range(100)) == 2450
+
+
+def test_threads_move_a_lock_once():
+    from tutti import _semaphore
+
+    for _ in range(20):
+        locks = [multiprocessing.Lock() for _ in range(4)]
+        files = []
+
+        def move():
+            files.append([
+                _semaphore._file_of(lock, lock._semlock.handle)
+                for lock in locks
+            ])
+
+        threads = [threading.Thread(target=move) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert files[0] == files[1]
 
 
 def test_a_descriptor_is_kept_once():
