@@ -374,19 +374,29 @@ CASES = {"apply": Apply, "apply-idle": ApplyIdle, "map-100": Map100,
 
 COLD = """
 import sys, time
-sys.path.insert(0, %(here)r)
 {numpy}
-import peers
-peers.WORKERS = 4
-make = peers.PEERS.get({peer!r}, peers.Tutti)
-item = {item}
-if __name__ == "__main__":
+
+def same(x):
+    return x
+
+def first(array):
+    return float(array[0])
+
+def main():
+    sys.path.insert(0, %(here)r)
+    import peers
+    peers.WORKERS = 4
+    make = peers.PEERS.get({peer!r}, peers.Tutti)
+    item = {item}
     {warm}
     begin = time.perf_counter()
     pool = make()
     pool.apply({task}, item)
     print(time.perf_counter() - begin, flush=True)
     pool.close()
+
+if __name__ == "__main__":
+    main()
 """ % {"here": str(ROOT / "bench")}
 
 MEMORY = """
@@ -422,7 +432,7 @@ STARTS = {
     "bare": ("", "same", "1", "pass", "<= 30 ms"),
     "NumPy": ("import numpy", "first", "numpy.ones(3)", "pass", "<= 110 ms"),
     "again": ("", "same", "1",
-              "pool = make(); pool.apply(peers.same, 1); pool.close()",
+              "pool = make(); pool.apply(same, 1); pool.close()",
               "<= 5 ms"),
 }
 
@@ -471,8 +481,8 @@ def own_process(text, **values):
 
 def cold(peer, start):
     numpy, task, item, warm, _ = STARTS[start]
-    return own_process(COLD, peer=peer, numpy=numpy, task="peers." + task,
-                       item=item, warm=warm)
+    return own_process(COLD, peer=peer, numpy=numpy, task=task, item=item,
+                       warm=warm)
 
 
 def memory(peer, way):
