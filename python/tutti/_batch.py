@@ -4,7 +4,6 @@ need joblib."""
 import os
 import sys
 import time
-from contextlib import nullcontext
 
 from ._after import after_import
 
@@ -28,6 +27,8 @@ class Batch:
 
     def _nested(self):
         if "joblib" not in sys.modules:
+            from contextlib import nullcontext  # slow to import
+
             return nullcontext()
         from .joblib import nested
 

@@ -141,8 +141,11 @@ def _set_path(wanted):
         return
     sys.path[:] = wanted
     # As importlib.invalidate_caches(), which takes a millisecond to import.
-    for finder in list(sys.path_importer_cache.values()):
-        if hasattr(finder, "invalidate_caches"):
+    known = sys.path_importer_cache
+    for folder, finder in list(known.items()):
+        if finder is None:
+            del known[folder]
+        elif hasattr(finder, "invalidate_caches"):
             finder.invalidate_caches()
 
 
