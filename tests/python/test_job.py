@@ -104,6 +104,21 @@ def test_path(monkeypatch, tmp_path):
     assert there(load) == (5, sys.path)
 
 
+def test_folder_of_the_path_that_appears(monkeypatch, tmp_path):
+    def is_there():
+        from importlib import util
+
+        return util.find_spec("tutti_test_late") is not None
+
+    folder = tmp_path / "late"
+    monkeypatch.syspath_prepend(str(folder))
+    assert not there(is_there)
+    folder.mkdir()
+    (folder / "tutti_test_late.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert there(is_there)
+
+
 def test_warning_filters():
     def count():
         with warnings.catch_warnings(record=True) as seen:
