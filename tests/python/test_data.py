@@ -1,7 +1,9 @@
 """Items, results and what they are made of come back as they were."""
 
 import math
+import os
 import struct
+import time
 
 import pytest
 
@@ -134,3 +136,17 @@ def test_large_pickles_with_buffers():
     assert texts == value[0]
     array += 1
     assert (array == value[1] + 1).all()
+
+
+def test_one_task_after_the_other_goes_to_one_worker():
+    """Whose memory is warm; the other would need as much again."""
+    with tutti.Pool(2) as pool:
+        pids = [pool.apply(os.getpid) for _ in range(30)]
+        pids += [pool.apply(slow_pid, (0.002,)) for _ in range(30)]
+    # The other may have its first task when it comes, late.
+    assert sum(a != b for a, b in zip(pids, pids[1:])) <= 1
+
+
+def slow_pid(seconds):
+    time.sleep(seconds)
+    return os.getpid()

@@ -682,6 +682,18 @@ static tutti_status heard_job(struct tt_feeder *f, struct tt_process *p,
     return TUTTI_OK;
 }
 
+/* A queue's next task goes to who had the last: it has memory and caches that
+ * are warm, and others need not have as much. */
+static void put_first(struct tt_seat *seat)
+{
+    struct tt_seat **at = &seat->feed->seats;
+    while (*at != seat)
+        at = &(*at)->next;
+    *at = seat->next;
+    seat->next = seat->feed->seats;
+    seat->feed->seats = seat;
+}
+
 tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
                           const struct tt_frame *frame,
                           const tutti_parcel *parcel)
@@ -698,6 +710,8 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
     if (!seat || !seat->lane || p->answers)
         return tt_fail(TUTTI_ESYS, "results of tasks that it did not have");
     p->zygote->since = f->now;
+    if (seat->feed->run->endless)
+        put_first(seat);
     tutti_status status = tt_range_done(f, seat, frame, parcel);
     if (!status && p->state == TT_PROCESS_WORKS)
         serve(f, seat);
