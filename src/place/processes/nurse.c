@@ -20,6 +20,8 @@
 #define SEND_MS 1000
 #define END_MS 2000 /* for a first zygote to end when told to */
 #define LOOK_MS 10000
+#define START_NS 2000000000u /* for the system to start a program */
+#define STARTS_MOST 3
 
 struct tt_nurse {
     struct tt_nurse *next;
@@ -256,27 +258,53 @@ static tutti_status order(struct tt_nurse *nurse, struct tt_ward *ward)
     return TUTTI_OK;
 }
 
+static void release(struct tt_nurse *nurse)
+{
+    nurse->needed--;
+    drop(nurse);
+}
+
+/* The nurse of a command, hired if there is none, when its first zygote is
+ * started or cannot be: counted as its user. One whose child does not even get
+ * to run the command, as if stopped, is left. */
+static tutti_status engage(struct tt_nurse **out, const char *const *command)
+{
+    for (int i = 0; i < STARTS_MOST; i++) {
+        uint64_t until = tt_clock() + START_NS;
+        struct tt_nurse *nurse = find(command);
+        if (!nurse)
+            nurse = hire(command);
+        if (!nurse)
+            return tt_fail_memory("a zygote");
+        nurse->users++;
+        nurse->needed++;
+        while (!nurse->ready && await(until))
+            ;
+        *out = nurse;
+        if (nurse->ready)
+            return TUTTI_OK;
+        nurse->deaf = true;
+        unlist(nurse);
+        release(nurse);
+    }
+    return tt_fail(TUTTI_ESYS,
+                   "\"%.100s\", which makes worker processes, was not started "
+                   "in time",
+                   command[0]);
+}
+
 tutti_status tt_nurse_split(struct tt_ward *ward, const char *const *command)
 {
-    tutti_status status = TUTTI_EMEM;
+    struct tt_nurse *nurse = NULL;
     enter();
-    struct tt_nurse *nurse = find(command);
     *ward = (struct tt_ward){.number = ++all.numbers, .status = -1};
-    if (!nurse)
-        nurse = hire(command);
-    if (!nurse) {
-        status = tt_fail_memory("a zygote");
+    tutti_status status = engage(&nurse, command);
+    if (status)
         goto unlock;
-    }
-    nurse->users++;
-    nurse->needed++;
-    while (!nurse->ready && await(tt_clock() + 1000000000u))
-        ;
     status = nurse->failed ? tt_fail(nurse->failed, "%s", nurse->why)
                            : order(nurse, ward);
     if (status) {
-        nurse->needed--;
-        drop(nurse);
+        release(nurse);
     } else {
         ward->nurse = nurse;
         ward->next = nurse->wards;
