@@ -1,6 +1,9 @@
 /* From statuses and failures to exceptions. */
 #include "face.h"
 
+/* What a worker says that could not be set up: see tutti/_worker.py. */
+#define INITIALIZER ": the initializer failed: "
+
 /* Raises tutti._fault's class `name`. */
 static PyObject *raise_named(struct tt_py_state *state, const char *name,
                              const char *line)
@@ -31,7 +34,9 @@ PyObject *tt_py_raise_line(struct tt_py_state *state, tutti_status status,
     case TUTTI_ETIME:
         return raise_named(state, "TaskTimeoutError", line);
     default:
-        return raise_named(state, "Error", line);
+        return raise_named(
+            state, strstr(line, INITIALIZER) ? "InitializerError" : "Error",
+            line);
     }
 }
 

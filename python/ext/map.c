@@ -77,22 +77,24 @@ static int read_errors(struct tt_py_map *map, PyObject *object)
     return -1;
 }
 
+/* The text of a place, or who has workers: a queue, or its owner. */
 static int read_on(struct tt_py_map *map, PyObject *object)
 {
-    if (tt_py_queue_check(map->state, object)) {
-        map->queue = (struct tt_py_queue *)object;
-        map->on = "processes";
-        return 0;
+    if (PyUnicode_Check(object)) {
+        map->on = PyUnicode_AsUTF8(object);
+        return map->on ? 0 : -1;
     }
-    if (!PyUnicode_Check(object)) {
-        PyErr_Format(PyExc_TypeError,
-                     "on must be the text of a place, such as 'auto' or "
-                     "'processes:4', got %s",
-                     Py_TYPE(object)->tp_name);
+    PyObject *crew = tt_py_crew(map->state);
+    PyObject *queue = tt_py_queue_check(map->state, object) ? Py_NewRef(object)
+                      : crew
+                          ? PyObject_CallMethod(crew, "queue_of", "O", object)
+                          : NULL;
+    if (!queue)
         return -1;
-    }
-    map->on = PyUnicode_AsUTF8(object);
-    return map->on ? 0 : -1;
+    map->queue = (struct tt_py_queue *)queue;
+    map->on = "processes";
+    Py_DECREF(queue); /* its owner keeps it, who is an argument */
+    return 0;
 }
 
 /* The function: callable, with items behind it. The usual slips get a

@@ -371,8 +371,14 @@ int tt_py_queue_enter(struct tt_py_map *map)
     struct tt_py_queue *q = map->queue;
     if (!tt_py_queue_takes(q))
         return -1;
-    map->options.place = q->place;
-    map->options.workers = q->workers;
+    tutti_options *options = &map->options;
+    options->place = q->place;
+    if (!options->workers || options->workers > q->workers)
+        options->workers = q->workers;
+    if (!options->retries)
+        options->retries = q->options.retries;
+    if (!(options->task_timeout > 0))
+        options->task_timeout = q->options.task_timeout;
     map->message.ranges_most = q->message.ranges_most;
     map->beside = q->maps;
     q->maps = map;

@@ -239,6 +239,8 @@ static int caller_runs(const struct tt_py_map *map)
     const char *forced = getenv("TUTTI_ON"), *on = map->on;
     if (map->state->loading)
         return 1;
+    if (map->queue)
+        return -1;
     if (forced && *forced && strcmp(forced, "auto") != 0)
         on = forced;
     if (map->options.task_timeout > 0 || map->options.retries > 0 || map->bar)

@@ -61,9 +61,10 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
     f:            called once an item; with several iterables, with an item of
                   each, until the shortest ends. An array is iterated by rows.
     on:           the place: "auto" (the caller, and processes when they pay),
-                  "serial", "processes", "processes:4". TUTTI_ON in the
-                  environment overrides every loop's place, also one named
-                  here.
+                  "serial", "processes", "processes:4"; or an open Pool or
+                  Executor: its workers, with its initializer, share and
+                  limits, run all tasks. TUTTI_ON in the environment overrides
+                  the places of all loops.
     workers:      at most so many, the caller included where it takes part;
                   None: tutti.cpu_count().
     retries:      how often a task is run again whose worker died; "auto" then

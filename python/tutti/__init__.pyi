@@ -48,7 +48,7 @@ task: Task
 def map(
     f: Callable[..., R],
     *iterables: Iterable[Any],
-    on: str = ...,
+    on: Union[str, "Pool", "Executor"] = ...,
     workers: Optional[int] = ...,
     retries: int = ...,
     task_timeout: Optional[float] = ...,
@@ -61,7 +61,7 @@ def starmap(
     f: Callable[..., R],
     tuples: Iterable[Iterable[Any]],
     *,
-    on: str = ...,
+    on: Union[str, "Pool", "Executor"] = ...,
     workers: Optional[int] = ...,
     retries: int = ...,
     task_timeout: Optional[float] = ...,
@@ -77,7 +77,7 @@ class _Results(Iterator[R]):
 def imap(
     f: Callable[..., R],
     *iterables: Iterable[Any],
-    on: str = ...,
+    on: Union[str, "Pool", "Executor"] = ...,
     workers: Optional[int] = ...,
     retries: int = ...,
     task_timeout: Optional[float] = ...,
@@ -87,7 +87,7 @@ def imap(
 def imap_unordered(
     f: Callable[..., R],
     *iterables: Iterable[Any],
-    on: str = ...,
+    on: Union[str, "Pool", "Executor"] = ...,
     workers: Optional[int] = ...,
     retries: int = ...,
     task_timeout: Optional[float] = ...,

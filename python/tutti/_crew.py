@@ -25,6 +25,23 @@ def unreadable(index, error):
     return refuse(what, error, _fault.UnreadableError)
 
 
+def crew_of(owner):
+    """The workers that on= names: those of a Pool or an Executor."""
+    try:
+        crew = type(owner)._own_crew
+    except AttributeError:
+        raise TypeError(
+            "on must be the text of a place, such as 'auto' or 'processes:4', "
+            "or an open tutti.Pool or tutti.Executor, got %s"
+            % type(owner).__name__
+        ) from None
+    return crew(owner)
+
+
+def queue_of(owner):
+    return crew_of(owner)._queue
+
+
 class _End:
     """The end of a queue: somebody waits for it, others for that. In a forked
     child it has come."""
@@ -126,7 +143,7 @@ class Crew:
             task_timeout or 0.0, retries,
         )
         self._queue = queue
-        self._limits = retries, task_timeout
+        self.workers = workers
         self._end = _open[queue] = _End(queue)
         self.submit = queue.submit
         self.post = queue.post
@@ -146,8 +163,8 @@ class Crew:
         chunk:  tasks that go to a worker together; 0: as their times suggest.
         """
         return _tutti.map(
-            f, tuple(iterables), self._queue, None, *self._limits, errors, None,
-            None, star, chunk,
+            f, tuple(iterables), self._queue, None, 0, None, errors, None, None,
+            star, chunk,
         )
 
     @property

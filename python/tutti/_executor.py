@@ -88,6 +88,16 @@ class Executor(futures.Executor):
                 )
             return self._crew
 
+    def _own_crew(self):
+        """Of tutti.map(on=executor)."""
+        crew = self._start()
+        self._check_unbroken()
+        return crew
+
+    def _check_unbroken(self):
+        if self._ledger.broken is not None:
+            raise _fault.InitializerError(*self._ledger.broken.args)
+
     def submit(self, fn, /, *args, **kwargs):
         """Has fn(*args, **kwargs) run by a worker; returns its Future."""
         if not callable(fn):
@@ -104,7 +114,7 @@ class Executor(futures.Executor):
         if crew is None or self._closed:
             task.crew = crew = self._start()
         if ledger.broken is not None:
-            raise _fault.InitializerError(*ledger.broken.args)
+            self._check_unbroken()
         ledger.tasks[task] = None
         try:
             crew.submit(task, fn, args, kwargs)

@@ -28,8 +28,9 @@ def imap(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
     its deletion does.
 
     f, on, workers, retries, task_timeout, seed, errors: as of tutti.map; on
-    may be "auto", "serial", "processes" or "processes:4". With
-    errors="raise", the exception of a task comes in its turn, and ends all.
+    may be "auto", "serial", "processes", "processes:4", or an open Pool or
+    Executor, whose own retries and task_timeout hold. With errors="raise",
+    the exception of a task comes in its turn, and ends all.
 
     >>> import itertools
     >>> squares = tutti.imap(lambda n: n * n, itertools.count())
@@ -53,17 +54,22 @@ def imap_unordered(f, *iterables, on="auto", workers=None, retries=0,
 
 
 def _place(call, on):
-    """Name and number of workers."""
+    """Name, number of workers, and whose they are if somebody's."""
+    if not isinstance(on, str):
+        from ._crew import crew_of
+
+        crew = crew_of(on)
+        return "processes", crew.workers, crew
     on = os.environ.get("TUTTI_ON") or on
     name, colon, count = str(on).partition(":")
     if name == "processes" and (not colon or count.isdigit() and int(count)):
-        return name, int(count or 0)
+        return name, int(count or 0), None
     if on not in ("auto", "serial"):
         raise ValueError(
             "on must be 'auto', 'serial', 'processes' or 'processes:N' for "
             "tutti.%s, got %r" % (call, on)
         )
-    return on, 0
+    return on, 0, None
 
 
 class _Kept:
@@ -128,10 +134,14 @@ class _Stream:
                 "errors must be 'raise' or 'return', got %r" % (errors,)
             )
         self.there = self.unordered if mixed else self.ordered
-        self.place, count = _place(call, on)
+        self.place, count, self.crew = _place(call, on)
         self.most = count
         if workers is not None:
             self.most = min(count or NEVER, check.count("workers", workers))
+        if self.crew and (retries or task_timeout is not None):
+            raise ValueError(
+                "retries and task_timeout are the pool's own: give them to it"
+            )
         self.options = {"retries": check.count("retries", retries, 0)}
         if task_timeout is not None:
             self.limit(task_timeout)
@@ -277,11 +287,14 @@ class _Window:
         self.ready = ready
         self.out = 0  # items without a result
         self.slow = 0  # ways in a row that were dear
+        self.sent = deque()  # to somebody's workers, in order
 
     def __enter__(self):
         from ._crew import Crew
 
-        self.crew = Crew(self.workers, **self.stream.options)
+        self.crew = self.stream.crew
+        if self.crew is None:
+            self.crew = Crew(self.workers, **self.stream.options)
         return self
 
     def fill(self, keep=None):
@@ -300,6 +313,10 @@ class _Window:
         return self.out > 0
 
     def send(self, item):
+        if self.stream.crew:
+            while self.sent and self.sent[0].done:
+                self.sent.popleft()
+            self.sent.append(item)
         begin = time.thread_time()
         self.crew.submit(item, self.step, (item.index, item.args))
         spent = time.thread_time() - begin
@@ -308,7 +325,10 @@ class _Window:
             self.stream.stays = True
 
     def __exit__(self, kind, error, trace):
-        if kind is None:
+        if self.stream.crew:
+            for item in self.sent:
+                self.crew.cancel(item)
+        elif kind is None:
             self.crew.close()
         else:
             self.crew.terminate()

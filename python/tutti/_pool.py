@@ -183,6 +183,11 @@ class Pool:
                   ResourceWarning, source=self)
             self._crew.terminate()
 
+    def _own_crew(self):
+        """Of tutti.map(on=pool)."""
+        self._check_running()
+        return self._crew
+
     def _check_running(self):
         if self._state != RUN:
             raise ValueError(

@@ -48,6 +48,14 @@ def _reseed():
 CATCHERS = (lambda: None), (lambda: caught), Collector
 
 
+class _Unprepared(Exception):
+    pass
+
+
+def _named(error):
+    return "%s: %s" % (type(error).__name__, error)
+
+
 class Worker:
     """A worker process."""
 
@@ -77,9 +85,11 @@ class Worker:
             if not self.crew or number != self.state.number:
                 self.state.enter(number, state)
             return getattr(self, "_prepare_" + kind)(blocks, *parts)
+        except _Unprepared as error:
+            return str(error)
         except BaseException as error:
             survive(error)
-            return "%s: %s" % (type(error).__name__, error)
+            return _named(error)
         finally:
             self.streams.flush()
 
@@ -108,7 +118,12 @@ class Worker:
             from ._setup import Site
 
             self.site = self.site or Site()
-            self.site.enter(setup)
+            try:
+                self.site.enter(setup)
+            except BaseException as error:
+                survive(error)
+                # In these words: see fault.c.
+                raise _Unprepared("the initializer failed: " + _named(error))
 
     def function(self, data, blocks):
         """A function that a task of an open loop brings."""

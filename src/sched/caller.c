@@ -96,11 +96,12 @@ static const char *forced(void)
     return strcmp(on, "auto") == 0 ? NULL : on;
 }
 
-/* The place that the environment or the options name; NULL: none. */
+/* The place that the options have open, or else that the environment or they
+ * name; NULL: none. */
 static tutti_status named(tutti_place **out, const tutti_options *options)
 {
     const char *on = forced() ? forced() : options->on;
-    *out = forced() ? NULL : options->place;
+    *out = options->place;
     if (!*out && on && strcmp(on, "auto") != 0)
         return tt_place_shared(out, on);
     return TUTTI_OK;
@@ -135,7 +136,8 @@ static tutti_status choose(struct choice *choice, const tutti_loop *loop,
         status = automatic(&choice->place, loop, options);
     if (!status)
         status = fits(choice->place, loop, options);
-    return status && forced() ? blame_environment(status) : status;
+    bool theirs = !options->place && forced();
+    return status && theirs ? blame_environment(status) : status;
 }
 
 bool tt_caller_sends(const tutti_options *options)
