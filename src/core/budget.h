@@ -19,6 +19,10 @@
  * when exhausted, some 50 us the first time. */
 unsigned tt_budget_take(unsigned want);
 
+/* Sees to it that the environment leads the children to come to the budget.
+ * Any thread; waits for one that does the same. */
+void tt_budget_lead(void);
+
 /* Counts `n` threads that run anyway, such as the caller of a loop. */
 void tt_budget_add(unsigned n);
 

@@ -28,18 +28,23 @@ def imap(n):
     return list(tutti.imap(leaf, range(n)))
 
 def auto(n):
-    return tutti.map(leaf, range(n))
+    return spread(n, lambda: tutti.map(leaf, range(n)))
 
 def named(n):
     return tutti.map(leaf, range(n), on="processes:4")
 
+def spread(n, run):
+    found = run()
+    for _ in range(100):  # workers come in their time, the caller goes on
+        if n < 12 or len({pid for _, _, pid in found}) > 1:
+            break
+        found += run()
+    return found
+
 def joblib(n, **backend):
     from joblib import Parallel, delayed
-    found = []
-    for _ in range(100):  # workers come in their time, the caller goes on
-        found += Parallel(4, **backend)(delayed(leaf)(x) for x in range(n))
-        if n < 12 or len({pid for _, _, pid in found}) > 1:
-            return found
+    return spread(n, lambda: Parallel(4, **backend)(
+        delayed(leaf)(x) for x in range(n)))
 
 def joblib_tutti(n):
     import tutti.joblib

@@ -63,7 +63,7 @@ static int spawn(char *const *command, int control, pid_t *pid)
     error = set_files(&files, control);
     if (!error)
         error = set_attributes(&attributes);
-    (void)tt_budget_running(); /* from now on the environment leads to it */
+    tt_budget_lead();
     if (!error)
         error = posix_spawnp(pid, command[0], &files, &attributes, command,
                              environ);
