@@ -64,7 +64,7 @@ static void *kill_some(void *arg)
         usleep((useconds_t)(rand_r(&k->seed) % 20000));
         if (k->zygote && zygote && rand_r(&k->seed) % 8 == 0)
             k->kills += kill(zygote, SIGKILL) == 0;
-        else if (count)
+        else if (count > 1) /* a zygote gets to make one worker */
             k->kills +=
                 kill(pids[(size_t)rand_r(&k->seed) % count], SIGKILL) == 0;
     }
