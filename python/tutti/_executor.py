@@ -274,7 +274,7 @@ threading._register_atexit(_at_exit)
 IDLE = 60
 
 _shared = {}
-_turn = _thread.allocate_lock()  # guards _shared, and `used` of those in it
+_turn = _thread.RLock()  # guards _shared, and `used` of those in it
 
 
 def shared(key, make):
@@ -348,7 +348,7 @@ def in_worker():
 def _renew():
     """In a forked child, where no crew of the parent's is of use."""
     global _turn
-    _turn = _thread.allocate_lock()
+    _turn = _thread.RLock()
     _shared.clear()
     _leaving.clear()
     for executor in list(_executors):

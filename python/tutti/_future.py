@@ -1,6 +1,7 @@
 """The outcome of a task, to come."""
 
 import _thread
+import os
 import threading
 from concurrent import futures
 from concurrent.futures import _base
@@ -14,9 +15,11 @@ FINAL = (FINISHED, *CANCELLED)
 
 # Made when somebody first wants to be told of a future's end; most are only
 # asked for their results. From then on the condition guards the state, as in
-# the base class; before, _guard does.
+# the base class; before, _guard does. Its thread may come back to it, in a
+# signal's handler or a finalizer.
 _LATE = frozenset(["_condition", "_waiters", "_done_callbacks"])
-_guard = _thread.allocate_lock()
+_guard = _thread.RLock()
+os.register_at_fork(after_in_child=_guard._at_fork_reinit)
 
 
 class Future(futures.Future):
@@ -39,12 +42,12 @@ class Future(futures.Future):
             raise AttributeError(
                 "%r object has no attribute %r" % (type(self).__name__, name)
             )
+        parts = self.__dict__
+        waiters, callbacks, condition = [], [], threading.Condition()
         with _guard:
-            parts = self.__dict__
-            if "_condition" not in parts:
-                parts["_waiters"] = []
-                parts["_done_callbacks"] = []
-                parts["_condition"] = threading.Condition()
+            parts.setdefault("_waiters", waiters)
+            parts.setdefault("_done_callbacks", callbacks)
+            parts.setdefault("_condition", condition)
             return parts[name]
 
     def deliver(self, ok, value):
@@ -58,14 +61,22 @@ class Future(futures.Future):
         with _guard:
             if self._state in FINAL:
                 return
-            if "_condition" not in self.__dict__:
+            early = "_condition" not in self.__dict__
+            if early:
                 if ok:
                     self._result = value
                 else:
                     self._exception = value
                 self._state = FINISHED
-                return
-        if ok:
+                if "_condition" not in self.__dict__:
+                    return
+        if early:  # this very thread has made it between those lines
+            with self._condition:
+                for waiter in self._waiters:
+                    (waiter.add_result if ok else waiter.add_exception)(self)
+                self._condition.notify_all()
+            self._invoke_callbacks()
+        elif ok:
             self.set_result(value)
         else:
             self.set_exception(value)

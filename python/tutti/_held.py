@@ -8,6 +8,7 @@ import os
 from ._state import LIMITS
 
 _guard = _thread.allocate_lock()  # guards what follows
+os.register_at_fork(after_in_child=_guard._at_fork_reinit)
 _users = 0
 _limits = None
 _worker = False

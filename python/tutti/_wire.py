@@ -26,7 +26,8 @@ SOON = 0.0002
 
 _maps = 0  # that have processes, in all threads; guarded by _guard
 _usual = None
-_guard = _thread.allocate_lock()
+_guard = _thread.RLock()  # a signal's handler may map
+os.register_at_fork(after_in_child=_guard._at_fork_reinit)
 
 
 class Aside:
