@@ -36,9 +36,10 @@ struct tt_py_state {
     PyObject *crew;   /* tutti._crew: queues */
     PyObject *dumps, *loads, *refused; /* _pickle's; see bundle.c */
     PyObject *protocol, *aside, *dumps_names, *loads_names;
-    PyObject *deliver; /* the text */
-    PyObject *imports; /* dict, not empty while a thread imports; or NULL */
-    bool loading;      /* a worker that imports modules; see worker.c */
+    PyObject *deliver;   /* the text */
+    PyObject *imports;   /* dict, not empty while a thread imports; or NULL */
+    PyObject *lock_held; /* says if one has the import lock; or NULL */
+    bool loading;        /* a worker that imports modules; see worker.c */
     struct tt_py_cost costs[TT_PY_COSTS];
 };
 
@@ -54,14 +55,14 @@ struct tt_py_failure {
 
 /* One piece of work at a time for the caller's thread; see mailbox.c. */
 struct tt_py_mailbox {
-    pthread_mutex_t lock; /* guards all but `full` */
+    struct tt_py_state *state;
+    pthread_mutex_t lock; /* guards what follows but `full` */
     unsigned long owner;  /* the caller's thread */
     pthread_cond_t answered;
     void (*work)(void *arg);
     void *arg;
     bool busy;         /* the caller is at it */
     bool away;         /* the caller waits without the interpreter's lock */
-    bool bound;        /* only the caller may do the work; set at the start */
     _Atomic bool full; /* work may be there */
 };
 
@@ -244,6 +245,9 @@ int tt_py_sitting_range(PyObject *sitting, size_t begin, size_t end,
                         unsigned lane, const tutti_parcel *parcel,
                         tutti_bytes *out, size_t *ran);
 
+/* mark.c */
+extern PyType_Spec tt_py_marks_spec;
+
 /* say.c */
 /* What a worker says goes to sys.stdout or sys.stderr, or is a warning. With
  * the interpreter's lock. False: an exception (an interrupt). */
@@ -292,7 +296,7 @@ double tt_py_watch_read(const struct tt_py_watch *watch);
 
 /* mailbox.c */
 bool tt_py_mailbox_owned(const struct tt_py_mailbox *box);
-int tt_py_mailbox_init(struct tt_py_mailbox *box);
+int tt_py_mailbox_init(struct tt_py_mailbox *box, struct tt_py_state *state);
 void tt_py_mailbox_fini(struct tt_py_mailbox *box);
 /* Has `work` done with the interpreter's lock, by the caller or here. It leaves
  * no exception. Any thread without that lock. */
@@ -349,5 +353,7 @@ PyObject *tt_py_wire(struct tt_py_state *state);
 PyObject *tt_py_fault(struct tt_py_state *state);
 PyObject *tt_py_stream(struct tt_py_state *state);
 PyObject *tt_py_crew(struct tt_py_state *state);
+/* Whether a thread is importing. No exception is left. */
+bool tt_py_importing(struct tt_py_state *state);
 
 #endif

@@ -1,19 +1,22 @@
 /* Work for the interpreter from a place's thread, or from the caller's own when
  * that does the place's work. Else the caller does it between two ranges, so
  * the interpreter's lock need not change hands; when it does not come by soon,
- * or waits without the lock, the thread takes the lock itself. Not so in a map
- * of a module that is being imported: what is pickled may be looked up in the
- * module, for which any other thread would have to wait. */
+ * or waits without the lock, the thread takes the lock itself. Not so while
+ * modules are imported: what is pickled may be looked up in a module of the
+ * caller's, for which any other thread would have to wait; and an interrupt in
+ * the middle of an import may leave the import lock to the caller, for ever. */
 #include "face.h"
 
 #include <time.h>
 
 #define PATIENCE_NS 200000
+#define AGAIN_NS 10000000
 
-int tt_py_mailbox_init(struct tt_py_mailbox *box)
+int tt_py_mailbox_init(struct tt_py_mailbox *box, struct tt_py_state *state)
 {
     pthread_condattr_t attributes;
     *box = (struct tt_py_mailbox){.lock = PTHREAD_MUTEX_INITIALIZER,
+                                  .state = state,
                                   .owner = PyThread_get_thread_ident()};
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -34,11 +37,11 @@ void tt_py_mailbox_fini(struct tt_py_mailbox *box)
     pthread_cond_destroy(&box->answered);
 }
 
-static void wait_a_while(struct tt_py_mailbox *box)
+static void wait_a_while(struct tt_py_mailbox *box, long ns)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += PATIENCE_NS;
+    until.tv_nsec += ns;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
@@ -46,19 +49,18 @@ static void wait_a_while(struct tt_py_mailbox *box)
     pthread_cond_timedwait(&box->answered, &box->lock, &until);
 }
 
-/* Gives `work` to the caller. False: it did not take it. */
+/* Gives `work` to the caller; `again`: also if that waits. False: it did not
+ * take it. */
 static bool hand_over(struct tt_py_mailbox *box, void (*work)(void *),
-                      void *arg)
+                      void *arg, bool again)
 {
     pthread_mutex_lock(&box->lock);
-    bool there = !box->away;
+    bool there = again || !box->away;
     if (there) {
         box->work = work;
         box->arg = arg;
         atomic_store_explicit(&box->full, true, memory_order_release);
-        wait_a_while(box);
-        while (box->bound && box->work)
-            wait_a_while(box);
+        wait_a_while(box, again ? AGAIN_NS : PATIENCE_NS);
     }
     /* Taken back, unless the caller has begun. */
     bool taken = there && box->work != work;
@@ -75,11 +77,16 @@ void tt_py_mailbox_do(struct tt_py_mailbox *box, void (*work)(void *),
 {
     if (!Py_IsInitialized())
         return; /* no loop waits in an interpreter that has ended */
-    if (!tt_py_mailbox_owned(box) && hand_over(box, work, arg))
-        return;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    work(arg);
-    PyGILState_Release(gil);
+    bool own = tt_py_mailbox_owned(box), done = false;
+    for (bool again = false; !done; again = true) {
+        if (!own && hand_over(box, work, arg, again))
+            return;
+        PyGILState_STATE gil = PyGILState_Ensure();
+        done = own || !tt_py_importing(box->state);
+        if (done)
+            work(arg);
+        PyGILState_Release(gil);
+    }
 }
 
 void tt_py_mailbox_look(struct tt_py_mailbox *box)

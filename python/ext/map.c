@@ -4,8 +4,10 @@
 
 #include <math.h>
 
-/* Seconds between two looks of a caller who waits, and has to do all work. */
-#define BOUND_WAIT 1e-3
+/* Seconds between two looks of a caller who waits; while modules are imported,
+ * it has to do all work. */
+#define SLICE 0.1
+#define SLICE_BOUND 1e-3
 
 /* In the order that tutti/__init__.py gives them; a crew gives the last. */
 enum {
@@ -188,13 +190,13 @@ static int begin(struct tt_py_map *map)
 {
     map->loop.context = map;
     map->loop.key = key_of(map->f);
-    map->box.bound = map->state->imports && PyDict_Size(map->state->imports);
-    /* What will be needed is imported here: an interrupt in the middle of an
-     * import may leave the import lock to this thread, for ever. */
-    if (map->on && strncmp(map->on, "processes", 9) == 0 &&
-        !(tt_py_wire(map->state) && tt_py_job(map->state) &&
-          tt_py_command(map->f)))
-        return -1;
+    /* What will be needed is imported here, not while others wait for it. */
+    if (map->on && strncmp(map->on, "processes", 9) == 0) {
+        if (tt_py_wire(map->state) && tt_py_job(map->state))
+            tt_py_command(map->f);
+        if (PyErr_Occurred())
+            return -1;
+    }
     tt_py_message_init(map);
     if (map->queue && tt_py_queue_enter(map) < 0)
         return -1;
@@ -229,13 +231,13 @@ static void await(struct tt_py_map *map)
         return;
     if (!map->failure.error)
         tt_py_message_prepare(map);
-    bool bound = map->box.bound;
-    tt_py_mailbox_leave(&map->box, !bound);
+    tt_py_mailbox_leave(&map->box, true);
     for (bool done = false; !done;) {
+        double slice = tt_py_importing(map->state) ? SLICE_BOUND : SLICE;
         PyThreadState *thread = PyEval_SaveThread();
-        done = tutti_run_wait(map->run, bound ? BOUND_WAIT : 0.1);
+        done = tutti_run_wait(map->run, slice);
         PyEval_RestoreThread(thread);
-        if (bound)
+        if (atomic_load_explicit(&map->box.full, memory_order_acquire))
             tt_py_mailbox_look(&map->box);
         if (PyErr_CheckSignals() < 0) {
             tt_py_failure_take(&map->failure, TT_PY_NO_TASK);
@@ -410,7 +412,8 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
     map.parts = PyDict_New();
     if (map.errors == TT_PY_COLLECT)
         map.faults = PyDict_New();
-    if (!map.parts || PyErr_Occurred() || tt_py_mailbox_init(&map.box) < 0)
+    if (!map.parts || PyErr_Occurred() ||
+        tt_py_mailbox_init(&map.box, map.state) < 0)
         goto drop;
     if (map.errors == TT_PY_RETURN) {
         PyObject *fault = tt_py_fault(map.state);

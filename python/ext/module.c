@@ -57,6 +57,7 @@ static int add_types(PyObject *module, struct tt_py_state *state)
 {
     if (add_type(module, "Packed", PyType_FromSpec(&tt_py_packed_spec)) < 0 ||
         add_type(module, "Walk", PyType_FromSpec(&tt_py_walk_spec)) < 0 ||
+        add_type(module, "marks", PyType_FromSpec(&tt_py_marks_spec)) < 0 ||
         add_type(module, "Sitting", PyType_FromSpec(&tt_py_sitting_spec)) < 0 ||
         add_type(module, "Queue", Py_NewRef((PyObject *)state->queue)) < 0 ||
         tt_py_block_add(module) < 0 || tt_py_trial_add(module) < 0)
@@ -77,6 +78,26 @@ static PyObject *find_imports(void)
     return locks;
 }
 
+static PyObject *find_lock_held(void)
+{
+    PyObject *lib = PyImport_ImportModule("_imp");
+    PyObject *held = lib ? PyObject_GetAttrString(lib, "lock_held") : NULL;
+    Py_XDECREF(lib);
+    PyErr_Clear();
+    return held;
+}
+
+bool tt_py_importing(struct tt_py_state *state)
+{
+    if (state->imports && PyDict_Size(state->imports))
+        return true;
+    PyObject *held =
+        state->lock_held ? PyObject_CallNoArgs(state->lock_held) : NULL;
+    PyErr_Clear();
+    Py_XDECREF(held);
+    return held == Py_True;
+}
+
 static int module_exec(PyObject *module)
 {
     struct tt_py_state *state = PyModule_GetState(module);
@@ -90,6 +111,7 @@ static int module_exec(PyObject *module)
     if (!state->items || !state->task || !state->queue || !state->loops)
         return -1;
     state->imports = find_imports();
+    state->lock_held = find_lock_held();
     if (add_task(module, state) < 0 || add_types(module, state) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", tutti_version());
@@ -111,6 +133,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->loads);
     Py_VISIT(state->refused);
     Py_VISIT(state->imports);
+    Py_VISIT(state->lock_held);
     return 0;
 }
 
@@ -135,6 +158,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->loads_names);
     Py_CLEAR(state->deliver);
     Py_CLEAR(state->imports);
+    Py_CLEAR(state->lock_held);
     return 0;
 }
 

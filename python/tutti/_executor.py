@@ -60,8 +60,8 @@ class Executor(futures.Executor):
         if initializer is not None:
             initializer = _Begin(initializer)
         self._setup = dump_setup((initializer, initargs, share))
-        self._closed = False
         self._renew()
+        self._closed = False  # last: an interrupt may come before it
         _executors.add(self)
 
     def _renew(self):

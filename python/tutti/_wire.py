@@ -353,6 +353,28 @@ def text_of(error):
     return "".join(lines)
 
 
+def bare(values, batch):
+    """Drops the first item of each of the pickler's batches, an idle one."""
+    del values[::batch]
+
+
+class _Marks:
+    """A list of results, pickled so that a worker which dies of one has said
+    which: those of the tasks from `begin` on."""
+
+    def __init__(self, values, begin):
+        self.values = values
+        self.begin = begin
+
+    def __reduce__(self):
+        marks = _tutti.marks(self.values, self.begin)
+        return list, (), marks.batch, marks, None, bare
+
+
+def _mark(values, begin):
+    return _Marks(values, begin) if len(values) > 1 else values
+
+
 def _rebuild(error, text, where):
     """An exception as its task raised it, in the caller."""
     BaseException.__cause__.__set__(error, RemoteTraceback(text))
@@ -427,29 +449,33 @@ def load_range(view, blocks):
     )
 
 
-def dump_failure(index, error, done):
-    """The same for what failed: its exception, and the results before it."""
+def dump_failure(index, error, done, begin):
+    """The same for what failed: its exception, and the results before it, of
+    the tasks from `begin` on."""
     try:
-        return dump((index, error, done))
+        return dump((index, error, _mark(done, begin)))
     except BaseException as other:
         survive(other)
         return dump((index, error, []))
 
 
-def dump_results(results, begin):
-    """Parts of bytes, and a list of buffers."""
+def dump_results(results, begin, base):
+    """Parts of bytes, and a list of buffers. Tasks are counted from `base`."""
     try:
-        return _dump_list(results)
+        return _dump_list(results, begin)
     except BaseException as error:
         survive(error)
         at, cause = first_bad(results, dumps) or (0, error)
-        refusal = _refuse_result(results[at], begin + at, cause)
-        return dump_failure(begin + at, refusal, results[:at])
+        index = base + begin + at
+        refusal = _refuse_result(results[at], index, cause)
+        return dump_failure(index, refusal, results[:at], begin)
 
 
-def _dump_list(results):
+def _dump_list(results, begin):
     packed = len(results) >= FEW and _tutti.pack(results, 0, len(results))
-    return as_block(packed) if packed else as_block(*dump(bulky(results)))
+    if packed:
+        return as_block(packed)
+    return as_block(*dump(_mark(bulky(results), begin)))
 
 
 def _refuse_result(result, index, cause):
@@ -471,18 +497,19 @@ class Collector:
         self.faults[index] = sendable(index, error, where)
         return MISSING
 
-    def dump(self, results, begin):
+    def dump(self, results, begin, base):
         """As dump_results(), for load_outcomes()."""
         faults, self.faults = self.faults, {}
         try:
             if not faults:
-                return _dump_list(results)
-            return as_block(*dump((faults, results)))
+                return _dump_list(results, begin)
+            return as_block(*dump((faults, _mark(results, begin))))
         except BaseException as error:
             survive(error)
         for i, result in enumerate(results):
             bad = first_bad([result], dumps)
             if bad:
-                faults[begin + i] = _refuse_result(result, begin + i, bad[1])
+                index = base + begin + i
+                faults[index] = _refuse_result(result, index, bad[1])
                 results[i] = MISSING
-        return as_block(*dump((faults, results)))
+        return as_block(*dump((faults, _mark(results, begin))))

@@ -179,7 +179,7 @@ class Worker:
         )
         if isinstance(results, tuple):
             index, error, done = results
-            return dump_failure(index, sendable(index, error), done)
+            return dump_failure(index, sendable(index, error), done, begin)
         if type(self.caught) is Collector:
-            return self.caught.dump(results, base + begin)
-        return dump_results(results, base + begin)
+            return self.caught.dump(results, begin, base)
+        return dump_results(results, begin, base)

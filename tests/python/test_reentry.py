@@ -99,3 +99,59 @@ os.waitpid(child, 0)
 leave.set()
 """)
     assert (out, err) == ("[1]\n2\n", "")
+
+
+def test_an_import_lock_that_the_caller_keeps(script):
+    """As an interrupt in the middle of an import may leave it."""
+    out, err = script("""
+import _imp, time
+import tutti
+
+def f(x):
+    time.sleep(0.2)
+    return -x
+
+_imp.acquire_lock()
+print(tutti.map(f, range(20)))
+print(tutti.map(f, range(3), on="processes"))
+print(tutti.explain().count("processes") > 0)
+""")
+    assert (out, err) == ("%s\n%s\nTrue\n" % (
+        [-x for x in range(20)], [0, -1, -2]), "")
+
+
+def test_a_module_that_another_thread_imports(script, tmp_path):
+    (tmp_path / "slow.py").write_text("import time; time.sleep(1)")
+    out, err = script("""
+import threading, time
+import tutti
+
+thread = threading.Thread(target=__import__, args=("slow",))
+thread.start()
+time.sleep(0.1)
+print(tutti.map(abs, range(-3, 0), on="processes"), thread.is_alive())
+""")
+    assert (out, err) == ("[3, 2, 1] True\n", "")
+
+
+@pytest.mark.parametrize("call", [
+    'tutti.map(abs, [-1], on="processes")', "tutti.Pool(1).apply(abs, (-1,))"])
+def test_an_interrupt_while_the_command_is_made(script, call):
+    out, err = script("""
+import tutti
+from tutti import _loops
+
+made = _loops.command
+
+def command(f):
+    _loops.command = made
+    raise KeyboardInterrupt
+
+_loops.command = command
+try:
+    CALL
+except KeyboardInterrupt:
+    print("interrupted")
+print(CALL)
+""".replace("CALL", call))
+    assert err == "" and out in ("interrupted\n[1]\n", "interrupted\n1\n")

@@ -90,9 +90,11 @@ static void watch(struct tt_feeder *f, unsigned bell)
             tt_channel_watch(&p->channel, bell);
 }
 
-/* Does what there is to do; `sockets`: also looks at those. */
-static void work(struct tt_feeder *f, bool sockets)
+/* Does what there is to do, also at the sockets if they called. */
+static void work(struct tt_feeder *f)
 {
+    bool sockets = f->called;
+    f->called = false;
     f->now = tt_clock();
     for (struct tt_process *p = f->processes; p; p = p->next)
         if (p->state < TT_PROCESS_LOST &&
@@ -157,10 +159,11 @@ static bool settle(struct tt_feeder *f)
 }
 
 /* The feeder thread works, unless a caller drives: then it leaves all to it. */
-static bool feed(struct tt_feeder *f, bool *sockets)
+static bool feed(struct tt_feeder *f, bool sockets)
 {
     bool goes_on = true;
     pthread_mutex_lock(&f->drive);
+    f->called |= sockets;
     f->asleep_until = UINT64_MAX;
     if (f->driven) {
         f->missed = true;
@@ -168,8 +171,7 @@ static bool feed(struct tt_feeder *f, bool *sockets)
     } else {
         goes_on = take_orders(f);
         do {
-            work(f, *sockets);
-            *sockets = false;
+            work(f);
             watch(f, 1 + TT_FEEDER);
         } while (any_ready(f));
         f->asleep_until = f->next;
@@ -183,10 +185,10 @@ static void *feeder_main(void *arg)
     struct tt_feeder *f = arg;
     bool sockets = false;
     tt_thread_prompt();
-    while (feed(f, &sockets)) {
+    while (feed(f, sockets)) {
         if (!settle(f))
             return NULL; /* the child's only thread: what it had is not ours */
-        sockets |= sleep_until(f, TT_FEEDER, f->asleep_until) == BY_SOCKET;
+        sockets = sleep_until(f, TT_FEEDER, f->asleep_until) == BY_SOCKET;
     }
     tt_staff_end(f);
     tutti_bytes_clear(&f->kept);
@@ -216,15 +218,14 @@ static bool spin(struct tt_feeder *f)
 
 /* One turn of a driver, which holds the lock. Returns whether there may be more
  * to do at once. */
-static bool turn(struct tt_feeder *f, tutti_run *run, uint32_t seen,
-                 bool sockets)
+static bool turn(struct tt_feeder *f, tutti_run *run, uint32_t seen)
 {
     bool more = false;
     f->driven = true;
     watch(f, 0);
     (void)atomic_exchange(&f->asked, false);
     take_orders(f);
-    work(f, sockets);
+    work(f);
     if (!f->unsettled && !served(run, seen)) {
         more = spin(f);
         if (!more)
@@ -247,8 +248,8 @@ static void hand_back(struct tt_feeder *f)
 {
     f->driven = false;
     watch(f, 1 + TT_FEEDER);
-    bool call =
-        f->missed || any_ready(f) || has_orders(f) || f->next < f->asleep_until;
+    bool call = f->missed || f->called || any_ready(f) || has_orders(f) ||
+                f->next < f->asleep_until;
     f->missed = false;
     pthread_mutex_unlock(&f->drive);
     if (call)
@@ -289,7 +290,7 @@ static bool drive(struct tt_feeder *f, tutti_run *run, uint32_t seen,
     if (!lock_soon(&f->drive))
         return false;
     for (;;) {
-        bool more = turn(f, run, seen, by == BY_SOCKET);
+        bool more = turn(f, run, seen);
         bool settles = f->unsettled;
         uint64_t until = f->next < end ? f->next : end;
         if (!settles && served(run, seen))
@@ -299,6 +300,7 @@ static bool drive(struct tt_feeder *f, tutti_run *run, uint32_t seen,
         if (by == BY_FORK)
             return true;
         pthread_mutex_lock(&f->drive);
+        f->called |= by == BY_SOCKET;
         if (by == BY_SIGNAL || served(run, seen) || tt_clock() >= end)
             break;
     }

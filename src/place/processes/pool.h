@@ -148,6 +148,7 @@ struct tt_feeder {
     _Atomic bool asked;      /* somebody has something for who drives */
     bool driven;             /* there is one */
     bool missed;             /* the feeder thread left something to it */
+    bool called;             /* a socket called, once, and nobody looked yet */
     uint64_t asleep_until;   /* when the feeder thread wakes by itself */
     struct tt_zygote *zygotes;
     struct tt_process *processes;
