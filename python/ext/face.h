@@ -186,6 +186,9 @@ PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
 /* Maps map->columns. */
 PyObject *tt_py_map_window(struct tt_py_map *map, PyObject *caught);
 
+/* Whether only the caller can run it. */
+bool tt_py_map_alone(const struct tt_py_map *map);
+
 /* window.c */
 /* Maps map->source. */
 PyObject *tt_py_map_lazily(struct tt_py_map *map, PyObject *caught);
@@ -304,6 +307,9 @@ void tt_py_mailbox_do(struct tt_py_mailbox *box, void (*work)(void *),
                       void *arg);
 /* The caller does what is there. */
 void tt_py_mailbox_look(struct tt_py_mailbox *box);
+/* Whether this thread is at such work, for which a place waits: a map then, of
+ * a signal's handler or of what is pickled, must not wait for the place. */
+bool tt_py_mailbox_inside(void);
 /* The caller goes to wait without the lock, or is back. */
 void tt_py_mailbox_leave(struct tt_py_mailbox *box, bool away);
 
@@ -330,6 +336,7 @@ PyObject *tt_py_view(const tutti_parcel *parcel);
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_loading(PyObject *module, PyObject *flag);
 PyObject *tt_py_move(PyObject *module, PyObject *args);
+PyObject *tt_py_settle(PyObject *module, PyObject *args);
 PyObject *tt_py_tell(PyObject *module, PyObject *args);
 PyObject *tt_py_serve(PyObject *module, PyObject *args);
 PyObject *tt_py_twister(PyObject *module, PyObject *args);

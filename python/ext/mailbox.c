@@ -12,6 +12,21 @@
 #define PATIENCE_NS 200000
 #define AGAIN_NS 10000000
 
+/* Pieces of work that this thread is at. */
+static _Thread_local unsigned inside;
+
+bool tt_py_mailbox_inside(void)
+{
+    return inside > 0;
+}
+
+static void run(void (*work)(void *), void *arg)
+{
+    inside++;
+    work(arg);
+    inside--;
+}
+
 int tt_py_mailbox_init(struct tt_py_mailbox *box, struct tt_py_state *state)
 {
     pthread_condattr_t attributes;
@@ -84,7 +99,7 @@ void tt_py_mailbox_do(struct tt_py_mailbox *box, void (*work)(void *),
         PyGILState_STATE gil = PyGILState_Ensure();
         done = own || !tt_py_importing(box->state);
         if (done)
-            work(arg);
+            run(work, arg);
         PyGILState_Release(gil);
     }
 }
@@ -98,7 +113,7 @@ void tt_py_mailbox_look(struct tt_py_mailbox *box)
     pthread_mutex_unlock(&box->lock);
     if (!work)
         return;
-    work(box->arg);
+    run(work, box->arg);
     pthread_mutex_lock(&box->lock);
     box->busy = false;
     pthread_cond_signal(&box->answered);

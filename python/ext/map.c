@@ -398,6 +398,11 @@ static PyObject *run_alone(struct tt_py_map *map, PyObject *caught)
     return results;
 }
 
+bool tt_py_map_alone(const struct tt_py_map *map)
+{
+    return map->state->loading || tt_py_mailbox_inside();
+}
+
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct tt_py_map map = {.state = PyModule_GetState(module),
@@ -420,9 +425,9 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
         caught = fault ? PyObject_GetAttrString(fault, "keep") : NULL;
     }
     if (!PyErr_Occurred())
-        results = map.source           ? tt_py_map_lazily(&map, caught)
-                  : map.state->loading ? run_alone(&map, caught)
-                                       : tt_py_map_window(&map, caught);
+        results = map.source              ? tt_py_map_lazily(&map, caught)
+                  : tt_py_map_alone(&map) ? run_alone(&map, caught)
+                                          : tt_py_map_window(&map, caught);
     tt_py_seed_restore(&map.seed);
     Py_XDECREF(caught);
     tt_py_mailbox_fini(&map.box);

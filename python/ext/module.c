@@ -174,6 +174,7 @@ static PyMethodDef methods[] = {
     {"address", tt_py_address, METH_O, NULL},
     {"loading", tt_py_loading, METH_O, NULL},
     {"move", tt_py_move, METH_VARARGS, NULL},
+    {"settle", tt_py_settle, METH_VARARGS, NULL},
     {"say", tt_py_tell, METH_VARARGS, NULL},
     {"twister", tt_py_twister, METH_VARARGS, NULL},
     {"seed_numpy", tt_py_seed_numpy, METH_NOARGS, NULL},

@@ -197,3 +197,21 @@ void tt_py_outcome_news(void *context)
     tt_py_outcome_settle(q, false);
     PyGILState_Release(gil);
 }
+
+/* tutti._tutti.settle(parts, name, value, state): a future, whose dict `parts`
+ * is, has its outcome, unless it has a condition: then False. Neither another
+ * thread nor a signal's handler comes in between. */
+PyObject *tt_py_settle(PyObject *module, PyObject *args)
+{
+    PyObject *parts, *name, *value, *state;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!UOO", &PyDict_Type, &parts, &name, &value,
+                          &state))
+        return NULL;
+    if (PyDict_GetItemString(parts, "_condition"))
+        Py_RETURN_FALSE;
+    if (PyDict_SetItem(parts, name, value) < 0 ||
+        PyDict_SetItemString(parts, "_state", state) < 0)
+        return NULL;
+    Py_RETURN_TRUE;
+}

@@ -237,7 +237,7 @@ static int run_alone(struct stream *s)
 static int caller_runs(const struct tt_py_map *map)
 {
     const char *forced = getenv("TUTTI_ON"), *on = map->on;
-    if (map->state->loading)
+    if (tt_py_map_alone(map))
         return 1;
     if (map->queue)
         return -1;

@@ -1,12 +1,10 @@
 """The outcome of a task, to come."""
 
-import _thread
-import os
-import threading
 from concurrent import futures
 from concurrent.futures import _base
 
-from . import _fault
+from . import _fault, _tutti
+from ._signal import Condition
 
 PENDING = _base.PENDING
 FINISHED = _base.FINISHED
@@ -15,11 +13,9 @@ FINAL = (FINISHED, *CANCELLED)
 
 # Made when somebody first wants to be told of a future's end; most are only
 # asked for their results. From then on the condition guards the state, as in
-# the base class; before, _guard does. Its thread may come back to it, in a
-# signal's handler or a finalizer.
+# the base class. No lock does before: a signal's handler, in the middle of what
+# that guards, could wait for a thread that needs it.
 _LATE = frozenset(["_condition", "_waiters", "_done_callbacks"])
-_guard = _thread.RLock()
-os.register_at_fork(after_in_child=_guard._at_fork_reinit)
 
 
 class Future(futures.Future):
@@ -43,12 +39,10 @@ class Future(futures.Future):
                 "%r object has no attribute %r" % (type(self).__name__, name)
             )
         parts = self.__dict__
-        waiters, callbacks, condition = [], [], threading.Condition()
-        with _guard:
-            parts.setdefault("_waiters", waiters)
-            parts.setdefault("_done_callbacks", callbacks)
-            parts.setdefault("_condition", condition)
-            return parts[name]
+        parts.setdefault("_waiters", [])
+        parts.setdefault("_done_callbacks", [])
+        parts.setdefault("_condition", Condition())
+        return parts[name]
 
     def deliver(self, ok, value):
         """The crew's: this is the outcome of the task. It may say so twice,
@@ -58,25 +52,12 @@ class Future(futures.Future):
         made = vars(_fault).get("InitializerError")
         if not ok and made and isinstance(value, made):
             self.ledger.broken = value
-        with _guard:
-            if self._state in FINAL:
-                return
-            early = "_condition" not in self.__dict__
-            if early:
-                if ok:
-                    self._result = value
-                else:
-                    self._exception = value
-                self._state = FINISHED
-                if "_condition" not in self.__dict__:
-                    return
-        if early:  # this very thread has made it between those lines
-            with self._condition:
-                for waiter in self._waiters:
-                    (waiter.add_result if ok else waiter.add_exception)(self)
-                self._condition.notify_all()
-            self._invoke_callbacks()
-        elif ok:
+        if self._state in FINAL:
+            return
+        name = "_result" if ok else "_exception"
+        if _tutti.settle(self.__dict__, name, value, FINISHED):
+            return
+        if ok:
             self.set_result(value)
         else:
             self.set_exception(value)

@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from . import _fault
 from ._chunk import arguments, opened, weight
 from ._result import gone, original, timed_out
+from ._signal import Event
 
 WINDOW = 16  # chunks a worker that are sent and not yet taken
 LEAST = 2
@@ -33,7 +34,7 @@ class Feed:
         self.taken = 0  # outcomes, by the reader
         self.total = None  # chunks, when there will be no more
         self.read = True  # somebody may still read
-        self.moved = threading.Event()  # sent or total has changed
+        self.moved = Event()  # sent or total has changed
         self.room = None  # an event, for the thread
         self._turn = threading.RLock()  # guards items
         self._count = threading.RLock()  # guards sent, total
@@ -41,7 +42,7 @@ class Feed:
     def start(self, threaded):
         if not threaded:
             return self.fill()
-        self.room = threading.Event()
+        self.room = Event()
         self.thread = threading.Thread(
             target=self._pull, name="tutti imap", daemon=True
         )
@@ -205,7 +206,8 @@ class IMapIterator:
 
     def __init__(self, feed):
         self._ready = deque()  # results of chunks that were taken
-        self._reader = threading.Lock()  # of those who take: one at a time
+        # Of those who take, one at a time; an interrupt may leave it locked.
+        self._reader = threading.RLock()
         self._feed = feed
 
     def __iter__(self):

@@ -2,7 +2,6 @@
 cannot take, or would look up in __main__, goes by value with cloudpickle."""
 
 import _pickle as pickle  # its Python half imports re, for 5 ms
-import _thread
 import os
 import sys
 
@@ -24,10 +23,8 @@ LARGE = 1 << 16  # bytes of a buffer that travels beside the pickle
 BULK = 1 << 20  # bytes of a pickle that travels as a block itself
 SOON = 0.0002
 
-_maps = 0  # that have processes, in all threads; guarded by _guard
+_maps = []  # an item for each that has processes, in all threads
 _usual = None
-_guard = _thread.RLock()  # a signal's handler may map
-os.register_at_fork(after_in_child=_guard._at_fork_reinit)
 
 
 class Aside:
@@ -182,22 +179,21 @@ def first_bad(values, dump):
 def hurry():
     """While a map has processes: a thread that makes bytes for them, 20 us of
     work, must not wait for the interpreter's lock as long as the rest of 5 ms,
-    or they run dry."""
-    global _maps, _usual
-    with _guard:
-        _maps += 1
-        if _maps == 1:
-            _usual = sys.getswitchinterval()
-            sys.setswitchinterval(min(_usual, SOON))
+    or they run dry. Without a lock, for which a map in a signal's handler might
+    wait; at worst, a map is not in a hurry."""
+    global _usual
+    _maps.append(None)
+    now = sys.getswitchinterval()
+    if now > SOON + 1e-6:
+        _usual = now
+        sys.setswitchinterval(SOON)
 
 
 def calm():
     """The map has ended. What others have set since is theirs."""
-    global _maps
-    with _guard:
-        _maps -= 1
-        if not _maps and abs(sys.getswitchinterval() - SOON) < 1e-6:
-            sys.setswitchinterval(_usual)
+    _maps.pop()
+    if not _maps and _usual and abs(sys.getswitchinterval() - SOON) < 1e-6:
+        sys.setswitchinterval(_usual)
 
 
 class Memo:

@@ -25,6 +25,7 @@ from joblib._parallel_backends import (
 from . import _executor, _tutti, cpu_count
 from ._batch import Batch, limit
 from ._fault import TaskTimeoutError
+from ._signal import Event
 
 SHORT = 30e-6  # seconds: tasks below are not worth a worker
 SOON = 5e-3  # until the caller's own work is looked at
@@ -124,7 +125,7 @@ class _Run:
         self.batches = {}  # by the function's id
         self.jobs = set()  # that the workers have
         self.error = None  # of the first job that failed, or of the input
-        self.over = threading.Event()
+        self.over = Event()
         self.size = 1  # of the next batch
         self.task = 0.0  # seconds of a task in the last one
         self.begin = self.current = None  # of the caller's work

@@ -1,26 +1,14 @@
 """Locks of tutti's own that their thread may come to a second time: in the
 handler of a signal, or in a finalizer."""
 
+import signal
+import threading
+
 import pytest
 
 import tutti
-from tutti._future import FINISHED, Future
-
-
-class Interrupted(Future):
-    """One whose outcome is met by a signal's handler: right before it is
-    there, and right after."""
-
-    def __setattr__(self, name, value):
-        if (name, value) == ("_state", FINISHED):
-            self.handle("before")
-            super().__setattr__(name, value)
-            self.handle("after")
-        else:
-            super().__setattr__(name, value)
-
-    def handle(self, when):
-        self.add_done_callback(lambda f: self.told.append((when, f.done())))
+from tutti._future import Future
+from tutti._signal import Condition, Event
 
 
 class Board:
@@ -29,55 +17,87 @@ class Board:
 
 
 @pytest.mark.parametrize("ok", [True, False])
-def test_a_callback_added_in_the_middle_of_the_outcome(ok):
-    future = Interrupted()
-    future.told, future.ledger = [], Board
+def test_a_future_that_is_met_before_and_after_its_outcome(ok):
+    future, told = Future(), []
+    future.ledger = Board
+    future._waiters  # somebody may be about to come
+    future.add_done_callback(lambda f: told.append(f.done()))
     future.deliver(ok, ValueError())
-    assert sorted(future.told) == [("after", True), ("before", True)]
-    assert (future.exception() is None) == ok
+    future.deliver(not ok, ValueError())
+    future.add_done_callback(lambda f: told.append(f.done()))
+    assert told == [True, True] and (future.exception() is None) == ok
 
 
-def test_futures_in_the_handler_of_a_signal(script):
+def test_no_callback_is_lost_to_a_signal():
+    """One is added by the handler of a signal, at any instant of the
+    outcome."""
+    told, added = [], []
+    future = None
+
+    def handle(*unused):
+        if future is not None:
+            added.append(future)
+            future.add_done_callback(told.append)
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        for i in range(3000):
+            future = Future()
+            future.ledger = Board
+            signal.setitimer(signal.ITIMER_REAL, 5e-6 + i % 30 * 1e-6)
+            while not future.done():
+                future.deliver(True, i)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert len(told) == len(added)
+
+
+def test_calls_in_the_handler_of_a_signal(script):
     out, err = script("""
-import os, signal
+import signal
 import tutti
-from tutti import _future
 
 def handle(*unused):
-    future = _future.Future()
-    future.add_done_callback(print)  # makes its condition
+    global left
+    left -= 1
+    assert tutti.map(abs, [-1], on="processes") == [1]
+    assert tutti.submit(abs, -2).result() == 2
 
-signal.signal(signal.SIGUSR1, handle)
-with _future._guard:
-    os.kill(os.getpid(), signal.SIGUSR1)
+left = 30
+tutti.submit(abs, tutti.map(abs, [-1], on="processes")[0]).result()
+signal.signal(signal.SIGALRM, handle)
+while left:
+    signal.setitimer(signal.ITIMER_REAL, 1e-6 * (100 + 37 * left))
+    assert tutti.map(abs, [-1], on="processes") == [1]
+    assert tutti.submit(abs, -2).result() == 2
+signal.setitimer(signal.ITIMER_REAL, 0)
 print("done")
 """)
     assert (out, err) == ("done\n", "")
 
 
-def test_calls_in_the_handler_of_a_signal(script):
-    out, err = script("""
-import os, signal
-import tutti
-from tutti import _executor, _wire
+class Maps:
+    """What maps while it is pickled."""
 
-def handle(*unused):
-    print(tutti.map(abs, [-1], on="processes"), tutti.submit(abs, -2).result())
+    def __init__(self, on):
+        self.on = on
 
-signal.signal(signal.SIGUSR1, handle)
-with _executor._turn, _wire._guard:
-    os.kill(os.getpid(), signal.SIGUSR1)
-""")
-    assert (out, err) == ("[1] 2\n", "")
+    def __reduce__(self):
+        return abs, (sum(tutti.map(abs, iter([-1, -2]), on=self.on)),)
+
+
+def test_a_map_while_an_item_is_pickled(on):
+    assert tutti.map(int, [Maps(on)], on="processes") == [3]
 
 
 def test_a_child_forked_while_another_thread_has_them(script):
     out, err = script("""
 import os, threading
 import tutti
-from tutti import _executor, _future, _held, _wire
+from tutti import _executor, _held
 
-locks = _future._guard, _wire._guard, _held._guard, _executor._turn
+locks = _held._guard, _executor._turn
 have, leave = threading.Event(), threading.Event()
 
 def hold():
@@ -155,3 +175,49 @@ except KeyboardInterrupt:
 print(CALL)
 """.replace("CALL", call))
     assert err == "" and out in ("interrupted\n[1]\n", "interrupted\n1\n")
+
+
+class Interrupt(Exception):
+    pass
+
+
+def interrupt(*unused):
+    raise Interrupt
+
+
+def enter(condition):
+    while True:
+        with condition:
+            pass
+
+
+def strike(condition, seconds):
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    enter(condition)
+
+
+@pytest.mark.parametrize("make", [Condition, lambda: Event()._cond])
+def test_an_interrupt_leaves_no_condition_locked(make):
+    condition = make()
+    free = []
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for i in range(2000):
+            with pytest.raises(Interrupt):
+                strike(condition, 20e-6 + i % 40 * 1e-6)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    thread = threading.Thread(
+        target=lambda: free.append(condition.acquire(timeout=5)))
+    thread.start()
+    thread.join()
+    assert free == [True]
+
+
+def test_an_event_is_one():
+    event = Event()
+    assert not event.wait(0.01)
+    threading.Timer(0.05, event.set).start()
+    assert event.wait(30) and event.is_set()
+    with event._cond:  # a finalizer may come here
+        event.set()
