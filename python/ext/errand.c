@@ -60,7 +60,9 @@ static struct tt_py_function *function_of(struct tt_py_queue *q, PyObject *f)
         made->users++;
         return made;
     }
-    made = make_function(q, f);
+    PyObject *seen = kept ? PyObject_CallMethod(q->jobs, "seen", "O", f) : NULL;
+    Py_XDECREF(seen);
+    made = kept && !seen ? NULL : make_function(q, f);
     if (!made || !kept)
         return made;
     made->weak = PyWeakref_NewRef(f, NULL);

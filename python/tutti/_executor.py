@@ -15,6 +15,7 @@ from . import _fault, _tutti
 from ._crew import Crew  # whose hook for forked children must come first
 from ._future import Future, Ledger
 from ._job import dump_setup
+from ._stale import Known
 
 
 class Executor(futures.Executor):
@@ -286,11 +287,23 @@ def shared(key, make):
                 return None
             executor = make()
             executor.used = time.monotonic()
+            executor.known = Known()
             # An interrupt may come between any two of these lines.
             threading.Thread(target=_watch, args=(key,), daemon=True).start()
             _shared[key] = executor
         executor.used = time.monotonic()
         return executor
+
+
+def fresh(key, make, f):
+    """The same, with workers that have no older modules than f's."""
+    executor = shared(key, make)
+    if not executor.known.same(f) and executor.known.stale(f):
+        drop(executor)
+        executor.shutdown(wait=False)
+        executor = shared(key, make)
+        executor.known.stale(f)
+    return executor
 
 
 def drop(executor):
@@ -337,7 +350,7 @@ def submit(f, /, *args, **kwargs):
     """
     if not callable(f):
         _fault.refuse_call("tutti.submit", f)
-    return shared(None, Executor).submit(f, *args, **kwargs)
+    return fresh(None, Executor, f).submit(f, *args, **kwargs)
 
 
 def in_worker():

@@ -8,7 +8,7 @@ import weakref
 
 from . import _tutti
 from ._fault import cut
-from ._stale import versions
+from ._stale import Known, versions
 from ._state import snapshot
 from ._tutti import TooLong
 from ._wire import PROTOCOL, dump, dumps, refuse, survive
@@ -111,6 +111,7 @@ class Jobs:
     def __init__(self, setup):
         self.setup = setup
         self.state = snapshot()
+        self._known = Known()
         self._maps = {}  # weak function and job, by its key
 
     def queue(self):
@@ -128,12 +129,23 @@ class Jobs:
         self._bare = self.setup or getattr(self, "_bare", None) or Bare()
         return dump_function(value, self._bare)
 
+    def seen(self, f):
+        """Warns if the workers may have older modules than f's."""
+        for name in self._known.stale(f):
+            from ._stream import warn
+
+            warn(
+                "module %s was loaded again, and these workers have the one "
+                "before: a new pool runs the new one" % name
+            )
+
     def map(self, f, star, errors, given):
         """Bytes and buffers for those of a map."""
         key = id(f), star, errors, given
         weak, job = self._maps.get(key) or (None, None)
         if weak and weak() is f:
             return job
+        self.seen(f)
         try:
             function, buffers = self.dump(f)
         except BaseException as error:

@@ -73,6 +73,31 @@ def versions(f):
     return found
 
 
+class Known:
+    """The user's modules that workers which stay may have imported."""
+
+    def __init__(self):
+        self.versions = {}
+        self.last = None  # function that was asked about,
+        self.specs = ()  # and its modules' names and specs
+
+    def same(self, f):
+        """Whether f was asked about last, and nothing has changed. Quick."""
+        return self.last is f and all(
+            _spec_of(name) is spec for name, spec in self.specs
+        )
+
+    def stale(self, f):
+        """Names of those among f's that were loaded again since: once."""
+        found = versions(f)
+        known = self.versions
+        names = [n for n, v in found.items() if known.get(n, v) != v]
+        known.update(found)
+        self.last = f
+        self.specs = [(name, _spec_of(name)) for name in found]
+        return names
+
+
 # In a worker.
 
 _mine = {}  # name: the caller's version when it was imported here

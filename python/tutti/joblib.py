@@ -101,17 +101,17 @@ class TuttiBackend(ParallelBackendBase):
             return job.value
         raise job.value
 
-    def executor(self, make=True):
-        """The worker processes; those of the last call if they fit. None if
-        there are none, and none are to be made."""
+    def executor(self, f=None):
+        """The worker processes for f; those of the last call if they fit.
+        Without f: those, or None."""
         threads = self._prepare_worker_env(self._n_jobs)
         key = "joblib", self._n_jobs, tuple(sorted(threads.items()))
         options = {"max_workers": self._n_jobs}
         if threads["OMP_NUM_THREADS"] != "1":  # a worker's own limit
             options.update(initializer=limit, initargs=(threads,))
-        return _executor.shared(
-            key, make and (lambda: _executor.Executor(**options))
-        )
+        if f is None:
+            return _executor.shared(key, None)
+        return _executor.fresh(key, lambda: _executor.Executor(**options), f)
 
 
 class _Run:
@@ -169,14 +169,16 @@ class _Run:
             if job.begin is not None:
                 task = max(task, (now - job.begin) / len(job.batch))
             if task >= SHORT and (outermost or _tutti.cpu_idle()):
-                warm = self.backend.executor(make=False) is not None
+                warm = self.backend.executor() is not None
                 if warm or now - self.begin >= COLD:
                     return self.move()
             pause = min(2 * pause, COLD)
 
     def move(self):
         """Workers get what waits, and what comes."""
-        executor = self.backend.executor()
+        calls = self.current.batch.items if self.current else ()
+        f = calls[0][0] if calls and type(calls[0]) is tuple else int
+        executor = self.backend.executor(f)
         if self.begin is not None:  # the caller goes on until they are there
             executor.submit(int).result()
         with self.lock:
