@@ -19,6 +19,33 @@ static inline PyObject *Py_XNewRef(PyObject *object)
     Py_XINCREF(object);
     return object;
 }
+
+/* Whether what module gc's function `name` returns is true. An exception that
+ * is raised stays. */
+static inline int tt_py_gc(const char *name)
+{
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *done = gc ? PyObject_CallMethod(gc, name, NULL) : NULL;
+    int yes = done == Py_True;
+    Py_XDECREF(done);
+    Py_XDECREF(gc);
+    PyErr_Restore(type, value, trace);
+    return yes;
+}
+
+static inline int PyGC_Disable(void)
+{
+    int was = tt_py_gc("isenabled");
+    tt_py_gc("disable");
+    return was;
+}
+
+static inline int PyGC_Enable(void)
+{
+    return tt_py_gc("enable");
+}
 #endif
 
 /* Whether a weak reference is to `object`, which lives. */

@@ -134,7 +134,7 @@ size_t tt_py_items_index(const struct tt_py_items *items)
  * the first item is asked for, it is there. A collection in between would free
  * that memory. Where this does not hold, no results are found, and none are
  * taken for them: the length has to be right too. */
-#if PY_VERSION_HEX >= 0x030a0000 && !defined(Py_GIL_DISABLED)
+#ifndef Py_GIL_DISABLED
 static void expect_list(struct tt_py_items *items)
 {
     PyObject *list = PyList_New(0);
@@ -213,6 +213,8 @@ PyObject *tt_py_items_loop(struct tt_py_state *state, PyObject *f,
 static PyObject *ended(struct tt_py_items *items)
 {
     items->left++;
+    if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_StopIteration))
+        PyErr_Clear();
     items->dry = items->lazy && !PyErr_Occurred();
     items->broken = !items->dry;
     if (items->broken && !PyErr_Occurred())

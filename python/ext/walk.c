@@ -151,7 +151,7 @@ static PyObject *walk_next(struct walk *walk)
     if (!walk->rest)
         return run(walk);
     PyObject *rest = Py_NewRef(walk->rest); /* close() may come meanwhile */
-    PyObject *result = Py_TYPE(rest)->tp_iternext(rest);
+    PyObject *result = PyIter_Next(rest);
     if (!result && PyErr_Occurred())
         walk->ended = true;
     Py_DECREF(rest);

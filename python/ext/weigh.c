@@ -95,7 +95,6 @@ static double weigh_buffer(PyObject *object)
 
 static double weigh_attributes(PyObject *object, int *left)
 {
-#if PY_VERSION_HEX >= 0x030a0000
     PyObject *dict = Py_TYPE(object)->tp_dictoffset
                          ? PyObject_GenericGetDict(object, NULL)
                          : NULL;
@@ -103,10 +102,6 @@ static double weigh_attributes(PyObject *object, int *left)
     Py_XDECREF(dict);
     PyErr_Clear();
     return OBJECT + sum;
-#else
-    (void)object, (void)left;
-    return OBJECT;
-#endif
 }
 
 static double weigh(PyObject *object, int *left)

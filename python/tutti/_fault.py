@@ -45,8 +45,8 @@ class Failure:
     arguments: the task's, as text.
     results:   a list of the results that were there by then, by index, with
                tutti.MISSING in the other places. It stays in the process where
-               the exception was raised. CPython 3.9 and free-threaded ones
-               keep those of workers only.
+               the exception was raised. Free-threaded interpreters keep
+               those of workers only.
     """
 
     __slots__ = ("index", "arguments", "_known")

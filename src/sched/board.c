@@ -175,6 +175,8 @@ void tt_board_invite(struct tutti_run *run)
     unsigned workers = wanted_first(run);
     if (workers)
         ask(run, workers, run->began);
+    if (workers && !run->invited && !run->caller)
+        tt_run_close(run, TUTTI_ESYS, tutti_detail());
 }
 
 void tt_board_decide(struct tutti_run *run)

@@ -239,17 +239,15 @@ tutti_status tutti_run_begin(tutti_run **out, const tutti_loop *loop,
 /* Seats that leave count themselves out before they look for tasks a last
  * time, so what was added before this is seen by one of the two. Who is inside
  * does not say: that may be somebody who settles. */
-static bool invite_missing(struct tutti_run *run)
+static tutti_status invite_missing(struct tutti_run *run, bool *asked)
 {
-    bool asked = false;
     pthread_mutex_lock(&run->guard);
     atomic_thread_fence(memory_order_seq_cst);
     unsigned have = atomic_load(&run->seats);
-    if (have < run->width)
-        asked =
-            run->place->ops->invite(run->place->state, run, run->width - have);
+    *asked = have < run->width &&
+             run->place->ops->invite(run->place->state, run, run->width - have);
     pthread_mutex_unlock(&run->guard);
-    return asked;
+    return have || *asked ? TUTTI_OK : TUTTI_ESYS;
 }
 
 static tutti_status check_open(const tutti_loop *loop,
@@ -266,6 +264,7 @@ tutti_status tutti_run_open(tutti_run **out, const tutti_loop *loop,
                             const tutti_options *options)
 {
     struct choice choice;
+    bool asked;
     options = options ? options : &defaults;
     if (!out || !loop)
         return tt_fail(TUTTI_EARG, "tutti_run_open: out or loop is NULL");
@@ -287,21 +286,27 @@ tutti_status tutti_run_open(tutti_run **out, const tutti_loop *loop,
     if (options->place)
         tt_place_enter(options->place);
     tt_board_measure(run);
-    invite_missing(run);
-    *out = run;
-    return TUTTI_OK;
+    status = invite_missing(run, &asked);
+    if (!status) {
+        *out = run;
+        return TUTTI_OK;
+    }
+    tt_run_close(run, status, tutti_detail());
+    return tutti_run_end(run);
 }
 
 tutti_status tutti_run_extend(tutti_run *run, size_t n, bool helped)
 {
+    bool asked;
     if (!tt_run_open(run))
         return tt_fail(TUTTI_EARG, "the loop takes no more tasks: it was "
                                    "finished");
     if (!tt_run_extend(run, n))
         return tt_fail(TUTTI_EMEM, "too many tasks wait");
-    if (!invite_missing(run) && !helped)
+    tutti_status status = invite_missing(run, &asked);
+    if (!status && !asked && !helped)
         run->place->ops->recall(run->place->state, run);
-    return TUTTI_OK;
+    return status;
 }
 
 void tutti_run_finish(tutti_run *run)

@@ -533,3 +533,27 @@ def test_tasks_that_submit():
 
     with tutti.Executor(2) as executor:
         assert list(executor.map(outer, range(4))) == [0, 1, 2, 3]
+
+
+def test_few_descriptors_are_left(script):
+    out, err = script("""
+import os, resource, tutti
+usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+errors = OSError, tutti.WorkerLostError
+assert tutti.Executor(1).submit(abs, -1).result() == 1  # all is imported
+for spare in range(14):
+    lowest = os.dup(0)
+    os.close(lowest)
+    executor = tutti.Executor(1)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + spare, usual[1]))
+    try:
+        print(executor.submit(abs, -2).result(timeout=30))
+    except errors as error:
+        print("Too many open files" in str(error))
+    resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+    assert executor.submit(abs, -3).result(timeout=30) == 3
+    executor.shutdown()
+""")
+    said = out.split()
+    assert said[0] == "True" and said[-1] == "2", out
+    assert set(said) == {"True", "2"} and err == ""

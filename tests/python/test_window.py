@@ -275,3 +275,21 @@ def test_progress_without_a_length(script):
     )
     out, err = script(code)
     assert "100/100" in err and err.endswith("\n")
+
+
+def test_an_iterator_with_a_next_of_its_own(on):
+    class Count:
+        def __init__(self, n):
+            self.i, self.n = 0, n
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if self.i == self.n:
+                raise StopIteration
+            self.i += 1
+            return self.i
+
+    for n in (0, 1, 10, 3000):
+        assert tutti.map(abs, Count(n), on=on) == list(range(1, n + 1))

@@ -93,7 +93,8 @@ TUTTI_MUST_CHECK tutti_status tutti_run_end(tutti_run *run);
  *
  * out:  [out] written only on success; end it with tutti_run_end().
  * loop, options: as tutti_run_begin(); a deadline is refused.
- * Errors: TUTTI_EARG, TUTTI_EPLACE, TUTTI_EMEM.
+ * Errors: TUTTI_EARG, TUTTI_EPLACE, TUTTI_EMEM; TUTTI_ESYS: no worker can be
+ *       asked for.
  * Ownership: the caller's.
  * Threads: any; so are tutti_run_extend(), _help(), _finish(), _cancel().
  * Cost: starts the place's workers, some milliseconds that nobody waits for.
@@ -106,7 +107,8 @@ TUTTI_MUST_CHECK tutti_status tutti_run_open(tutti_run **out,
  *
  * helped: the caller goes on to tutti_run_help() at once, so nobody need be
  *       woken.
- * Errors: TUTTI_EARG (it was finished), TUTTI_EMEM (4e9 tasks wait).
+ * Errors: TUTTI_EARG (it was finished), TUTTI_EMEM (4e9 tasks wait),
+ *       TUTTI_ESYS (no worker can be asked for; the tasks wait).
  * Threads: any.  Cost: an atomic operation; 2 us when the place sleeps.
  */
 TUTTI_MUST_CHECK tutti_status tutti_run_extend(tutti_run *run, size_t n,

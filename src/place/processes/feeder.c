@@ -368,14 +368,16 @@ size_t tt_feeder_list(struct tt_feeder *f, const tutti_run *run, long *pids,
 
 static bool make_descriptors(struct tt_feeder *f)
 {
-    bool fine = true;
+    for (int i = 0; i < 2; i++)
+        f->bells[i] = f->polls[i] = -1;
     for (int i = 0; i < 2; i++) {
         f->bells[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        f->polls[i] = epoll_create1(EPOLL_CLOEXEC);
-        fine &= f->bells[i] >= 0 && f->polls[i] >= 0 &&
-                add(f->polls[i], f->bells[i], EPOLLIN, true);
+        if (f->bells[i] >= 0)
+            f->polls[i] = epoll_create1(EPOLL_CLOEXEC);
+        if (f->polls[i] < 0 || !add(f->polls[i], f->bells[i], EPOLLIN, true))
+            return false;
     }
-    return fine;
+    return true;
 }
 
 void tt_feeder_free(struct tt_feeder *f)
@@ -389,12 +391,12 @@ void tt_feeder_free(struct tt_feeder *f)
     free(f);
 }
 
-struct tt_feeder *tt_feeder_start(struct tt_pool *pool)
+tutti_status tt_feeder_start(struct tt_feeder **out, struct tt_pool *pool)
 {
     pthread_mutexattr_t again;
     struct tt_feeder *f = calloc(1, sizeof *f);
     if (!f)
-        return NULL;
+        return tt_fail_memory("a pool of processes");
     f->pool = pool;
     pthread_mutex_init(&f->drive, NULL);
     pthread_mutexattr_init(&again);
@@ -404,13 +406,17 @@ struct tt_feeder *tt_feeder_start(struct tt_pool *pool)
     f->asleep_until = UINT64_MAX;
     sigset_t all, old;
     sigfillset(&all);
-    bool fine = make_descriptors(f);
+    int error = make_descriptors(f) ? 0 : errno;
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (fine)
-        fine = pthread_create(&f->thread, NULL, feeder_main, f) == 0;
+    if (!error)
+        error = pthread_create(&f->thread, NULL, feeder_main, f);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (fine)
-        return f;
-    tt_feeder_free(f);
-    return NULL;
+    if (error) {
+        tt_feeder_free(f);
+        return tt_fail(TUTTI_ESYS,
+                       "what serves worker processes cannot be started: %s",
+                       strerror(error));
+    }
+    *out = f;
+    return TUTTI_OK;
 }

@@ -178,7 +178,8 @@ static inline uint64_t tt_process_at(const struct tt_process *p)
 }
 
 /* feeder.c */
-struct tt_feeder *tt_feeder_start(struct tt_pool *pool);
+TUTTI_MUST_CHECK tutti_status tt_feeder_start(struct tt_feeder **out,
+                                              struct tt_pool *pool);
 void tt_feeder_ring(struct tt_feeder *f);
 size_t tt_feeder_list(struct tt_feeder *f, const tutti_run *run, long *pids,
                       size_t room);

@@ -93,24 +93,25 @@ static unsigned invite(void *state, tutti_run *run, unsigned workers)
 {
     struct tt_pool *pool = state;
     struct tt_order *order = malloc(sizeof *order);
-    if (!order)
+    tutti_status status = order ? TUTTI_OK : tt_fail_memory("a loop");
+    if (status)
         return 0;
     if (workers > pool->workers)
         workers = pool->workers;
     *order = (struct tt_order){NULL, run, workers, tt_clock()};
     after_fork(pool);
     pthread_mutex_lock(&pool->guard);
+    if (!pool->feeder)
+        status = tt_feeder_start(&pool->feeder, pool);
     struct tt_feeder *feeder = pool->feeder;
-    if (!feeder)
-        feeder = pool->feeder = tt_feeder_start(pool);
-    if (feeder) {
+    if (!status) {
         tt_run_count_in(run, workers);
         atomic_fetch_add(&run->seats, workers);
         order->next = feeder->orders;
         feeder->orders = order;
     }
     pthread_mutex_unlock(&pool->guard);
-    if (!feeder) {
+    if (status) {
         free(order);
         return 0;
     }
