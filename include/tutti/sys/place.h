@@ -75,11 +75,10 @@ typedef struct tutti_place_ops {
      * lacks TUTTI_TAKES_SOURCE. */
     tutti_status (*compile)(void *state, void **out, const char *text);
 
-    /** Asks up to `workers` more workers to join the run; returns how many
-     * were asked; 0 where the caller does not work: tutti_detail() says why.
-     * Each joins by tt_run_join(), claims by tt_run_claim_back(), counts
-     * itself out by tt_run_count_out(). Does not wait for them. Called by any
-     * thread, one at a time for a run. */
+    /** Asks up to `workers` more workers to join the run; returns how many it
+     * asked, 0 with the reason in tutti_detail(). Each joins by tt_run_join(),
+     * claims by tt_run_claim_back(), counts itself out by tt_run_count_out().
+     * Does not wait. Called by any thread, one at a time for a run. */
     unsigned (*invite)(void *state, tutti_run *run, unsigned workers);
 
     /** Takes back the invitations of a run that nobody has taken up yet, and
