@@ -92,6 +92,20 @@ PyObject *tt_py_address(PyObject *module, PyObject *buffer)
     return address;
 }
 
+/* A thread of a place need not keep the caller from its tasks while it copies
+ * what takes longer than to hand the lock over. */
+#define LONG_COPY (1 << 20)
+
+static tutti_status attach(tutti_bytes *out, const void *data, size_t size)
+{
+    if (size < LONG_COPY)
+        return tutti_bytes_attach(out, data, size);
+    PyThreadState *thread = PyEval_SaveThread();
+    tutti_status status = tutti_bytes_attach(out, data, size);
+    PyEval_RestoreThread(thread);
+    return status;
+}
+
 /* tutti._tutti.share(buffer): a block with its bytes; where they lie in one,
  * no copy is made. */
 PyObject *tt_py_share(PyObject *module, PyObject *buffer)
@@ -101,8 +115,7 @@ PyObject *tt_py_share(PyObject *module, PyObject *buffer)
     (void)module;
     if (PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE) < 0)
         return NULL;
-    tutti_status status =
-        tutti_bytes_attach(&bytes, view.buf, (size_t)view.len);
+    tutti_status status = attach(&bytes, view.buf, (size_t)view.len);
     PyObject *block =
         status ? raise_full() : wrap(tutti_block_keep(bytes.blocks[0]));
     PyBuffer_Release(&view);
@@ -128,7 +141,7 @@ static tutti_status put_blocks(PyObject *list, tutti_bytes *out)
 {
     tutti_status status = TUTTI_OK;
     for (Py_ssize_t i = 0; !status && i < PyList_GET_SIZE(list); i++)
-        status = put_buffer(PyList_GET_ITEM(list, i), out, tutti_bytes_attach);
+        status = put_buffer(PyList_GET_ITEM(list, i), out, attach);
     return status;
 }
 

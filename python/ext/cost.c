@@ -71,11 +71,14 @@ void tt_py_cost_put(struct tt_py_map *map)
     known->job = spent->job;
     known->job_cut = spent->job_cut;
     known->job_weight = map->job_weight;
-    if (spent->encoded && (spent->decoded || spent->task_cut)) {
-        known->task = spent->encode / (double)spent->encoded;
-        if (spent->decoded)
-            known->task += spent->decode / (double)spent->decoded;
-        known->task_cut = spent->task_cut;
+    bool some = spent->encoded && spent->decoded;
+    if (some)
+        known->task = spent->encode / (double)spent->encoded +
+                      spent->decode / (double)spent->decoded;
+    else if (spent->task_cut)
+        known->task = spent->task;
+    if (some || spent->task_cut) {
+        known->task_cut = !some;
         known->task_weight = map->task_weight;
     }
 }

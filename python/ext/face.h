@@ -70,7 +70,8 @@ struct tt_py_mailbox {
 struct tt_py_spent {
     double job, encode, decode;
     size_t encoded, decoded, ranges;
-    bool job_cut, task_cut; /* it was given up */
+    bool job_cut, task_cut; /* it was given up, */
+    double task;            /* after so much a task */
 };
 
 /* Since when a thread does something for a map. */

@@ -249,8 +249,14 @@ static void do_encode_range(void *arg)
              : NULL;
     r->status = emit(r, call_wire(map, "dump_range", args));
     Py_XDECREF(args);
-    map->spent.encode += tt_py_watch_read(&watch);
-    map->spent.encoded += r->end - r->begin;
+    double used = tt_py_watch_read(&watch);
+    size_t tasks = r->end - r->begin;
+    if (map->spent.task_cut) {
+        map->spent.task = used / (double)tasks;
+        return;
+    }
+    map->spent.encode += used;
+    map->spent.encoded += tasks;
     map->spent.ranges++;
 }
 

@@ -73,6 +73,8 @@ double tt_py_trial_job(struct tt_py_map *map)
 double tt_py_trial_range(struct tt_py_map *map, size_t tasks)
 {
     const struct tt_py_spent *spent = &map->spent;
+    if (spent->task_cut)
+        return 0;
     double guess = map->task_guess * (double)(spent->encoded + tasks);
     return TIMES * (guess + RANGE * (double)(spent->ranges + 1)) +
            SHARE * tutti_run_gain(map->run) - spent->encode - spent->decode;
