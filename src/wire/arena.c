@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/status.h"
@@ -123,6 +124,15 @@ static size_t available(void)
     return sum ? sum : SIZE_MAX;
 }
 
+bool tt_arena_may(size_t size)
+{
+    struct rlimit limit;
+    bool may = getrlimit(RLIMIT_FSIZE, &limit) || size <= limit.rlim_cur;
+    if (!may)
+        errno = EFBIG;
+    return may;
+}
+
 /* A file of `size` bytes, all there, that nobody can make smaller. */
 static int make_file(size_t size)
 {
@@ -130,6 +140,8 @@ static int make_file(size_t size)
         errno = ENOMEM;
         return -1;
     }
+    if (!tt_arena_may(size))
+        return -1;
     int fd = memfd_create("tutti", MFD_CLOEXEC | MFD_ALLOW_SEALING), error;
     if (fd < 0)
         return -1;

@@ -39,6 +39,10 @@ tutti_block *tt_arena_find(const void *data, size_t size);
 /* Somebody else may look at this segment for ever: it is not used again. */
 void tt_arena_forsake(struct tt_segment *segment);
 
+/* Whether a file may have so many bytes; else errno says why not. A larger one
+ * would be a signal, which kills. */
+bool tt_arena_may(size_t size);
+
 /* Gives back what nobody uses, the oldest first, down to `keep` bytes. */
 void tt_arena_trim(size_t keep);
 

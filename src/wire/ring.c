@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/status.h"
+#include "wire/arena.h"
 
 #define MAGIC 0x676e6972u /* "ring" */
 
@@ -44,7 +45,8 @@ tutti_status tt_map_make(struct tt_map **out, int *fd)
         return cannot();
     tutti_status status = TUTTI_OK;
     /* Pages come as the rings are used: some 8 KiB for small frames. */
-    if (ftruncate(file, sizeof(struct tt_ring_pair)) < 0 ||
+    if (!tt_arena_may(sizeof(struct tt_ring_pair)) ||
+        ftruncate(file, sizeof(struct tt_ring_pair)) < 0 ||
         fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
         status = cannot();
     if (!status)

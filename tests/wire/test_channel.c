@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <tutti/status.h>
@@ -176,12 +177,31 @@ static void test_share(void **state)
     fini(&e);
 }
 
+/* A file that is too large for the limit would be a signal. */
+static void test_small_files(void **state)
+{
+    struct rlimit usual, small;
+    struct tt_channel channel;
+    tutti_block *block;
+    int bells[2] = {1, 2}, theirs;
+    (void)state;
+    getrlimit(RLIMIT_FSIZE, &usual);
+    small = (struct rlimit){100000, usual.rlim_max};
+    tt_arena_trim(0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(tt_channel_make(&channel, bells, &theirs), TUTTI_ESYS);
+    assert_int_equal(tutti_block_alloc(&block, 1000000), TUTTI_OK);
+    memset(tutti_block_data(block), 1, 1000000);
+    tutti_block_drop(block);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frames), cmocka_unit_test(test_full),
         cmocka_unit_test(test_blocks), cmocka_unit_test(test_keep),
-        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_share),  cmocka_unit_test(test_small_files),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
