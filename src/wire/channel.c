@@ -179,10 +179,33 @@ bool tt_channel_ready(const struct tt_channel *channel)
             (tt_channel_full(channel) && tt_ring_room(&link->out)));
 }
 
+/* Says where this end runs. */
+static void note_cpu(struct tt_link *link)
+{
+    _Atomic uint32_t *cpu = &link->map->pair->cpu[link->worker];
+    uint32_t now = (uint32_t)sched_getcpu();
+    if (atomic_load_explicit(cpu, memory_order_relaxed) != now)
+        atomic_store_explicit(cpu, now, memory_order_relaxed);
+}
+
+bool tt_channel_crowded(const struct tt_channel *channel)
+{
+    if (!channel->link)
+        return false;
+    _Atomic uint32_t *cpu = channel->link->map->pair->cpu;
+    return atomic_load_explicit(&cpu[0], memory_order_relaxed) ==
+           atomic_load_explicit(&cpu[1], memory_order_relaxed);
+}
+
 void tt_channel_watch(struct tt_channel *channel, unsigned bell)
 {
-    if (channel->link && atomic_load(&channel->link->map->pair->bell) != bell)
-        atomic_store(&channel->link->map->pair->bell, bell);
+    struct tt_link *link = channel->link;
+    if (!link)
+        return;
+    if (bell == 0)
+        note_cpu(link);
+    if (atomic_load(&link->map->pair->bell) != bell)
+        atomic_store(&link->map->pair->bell, bell);
 }
 
 /* Whether a worker need not wait any more. */
@@ -195,7 +218,8 @@ static bool stirs(const struct tt_channel *channel)
 
 static bool spin(const struct tt_channel *channel, uint64_t until)
 {
-    for (int i = 0; i < PAUSES; i++) {
+    note_cpu(channel->link);
+    for (int i = tt_channel_crowded(channel) ? PAUSES : 0; i < PAUSES; i++) {
         if (stirs(channel))
             return true;
         tt_pause();

@@ -77,6 +77,10 @@ void tt_channel_watch(struct tt_channel *channel, unsigned bell);
  * enough the last times, then sleeps. */
 void tt_channel_wait(struct tt_channel *channel);
 
+/* Whether both ends were seen on one CPU: then the other works while this one
+ * yields, not while it spins. */
+bool tt_channel_crowded(const struct tt_channel *channel);
+
 /* The task that runs, as the worker says: written by it, read by the place. */
 _Atomic uint64_t *tt_channel_at_word(struct tt_channel *channel);
 uint64_t tt_channel_at(const struct tt_channel *channel);

@@ -31,7 +31,8 @@ struct tt_ring_pair {
     _Alignas(64) _Atomic uint32_t parked; /* 1: the worker sleeps on it */
     _Atomic uint32_t closed[2];           /* 1: in order; by place, worker */
     _Alignas(64) _Atomic uint32_t bell;   /* that the worker is to ring */
-    _Alignas(64) _Atomic uint64_t at;     /* the task that runs */
+    _Atomic uint32_t cpu[2];          /* each was seen on; by place, worker */
+    _Alignas(64) _Atomic uint64_t at; /* the task that runs */
     _Atomic uint64_t prepared; /* number of the last job that the worker took */
     _Alignas(4096) char data[2][TT_RING_SIZE];
 };

@@ -202,10 +202,18 @@ static bool served(tutti_run *run, uint32_t seen)
     return run->endless ? tutti_run_news(run) != seen : tt_run_empty(run);
 }
 
+static bool crowded(struct tt_feeder *f)
+{
+    for (struct tt_process *p = f->processes; p; p = p->next)
+        if (p->state == TT_PROCESS_WORKS && tt_channel_crowded(&p->channel))
+            return true;
+    return false;
+}
+
 /* Waits for workers a little while without sleep: they may be quick. */
 static bool spin(struct tt_feeder *f)
 {
-    for (int i = 0; i < PAUSES + YIELDS; i++) {
+    for (int i = crowded(f) ? PAUSES : 0; i < PAUSES + YIELDS; i++) {
         if (any_ready(f))
             return true;
         if (i < PAUSES)
