@@ -9,7 +9,9 @@
 
 #include <time.h>
 
-#define PATIENCE_NS 200000
+/* Longer than most tasks: who wants the lock waits for it 5 ms, until a first
+ * job has made them less. */
+#define PATIENCE_NS 2000000
 #define AGAIN_NS 10000000
 
 /* Pieces of work that this thread is at. */

@@ -37,8 +37,9 @@ static tutti_status prepare(struct tt_worker *worker,
     tutti_bytes error = {0};
     if (!frame->loop)
         return tt_fail(TUTTI_ESYS, "asked to prepare for no loop");
-    bool lacks = frame->begin && worker->loop != frame->loop;
-    if (!frame->begin || lacks)
+    bool again = frame->begin && !parcel->size;
+    bool lacks = again && worker->loop != frame->loop;
+    if (!again || lacks)
         forget(worker);
     if (frame->worker)
         tt_thread_roam();
@@ -54,7 +55,7 @@ static tutti_status prepare(struct tt_worker *worker,
     }
     worker->refused = refuses ? frame->loop : 0;
     tutti_status status = TUTTI_OK;
-    if (refuses || !frame->begin)
+    if (refuses || !again)
         status = tt_frame_put(out, answer, error.data, error.size);
     tutti_bytes_clear(&error);
     return status;
