@@ -123,12 +123,13 @@ void tt_py_message_prepare(struct tt_py_map *map)
     if (map->job || map->refusal.error || map->spent.job_cut)
         return;
     bool caller = tt_py_mailbox_owned(&map->box);
+    PyObject *module = tt_py_job(map->state); /* no trial's: it may be long */
     PyObject *args = Py_BuildValue(
         "(OOiOON)", map->f, map->star ? Py_True : Py_False, (int)map->errors,
         map->seed.given ? Py_True : Py_False, tt_py_queue_jobs(map),
         tt_py_trial(tt_py_trial_job(map), caller));
     struct tt_py_watch watch = tt_py_watch_start(caller);
-    PyObject *job = call(tt_py_job(map->state), "dump_job", args);
+    PyObject *job = call(module, "dump_job", args);
     map->spent.job = tt_py_watch_read(&watch);
     Py_XDECREF(args);
     if (!job)

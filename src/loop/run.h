@@ -66,6 +66,7 @@ struct tutti_run {
     pid_t thread;       /* the caller's, */
     clockid_t clock;    /* its CPU clock, */
     uint64_t cpu;       /* and its time when it was */
+    uint64_t delay;     /* ns that others had its CPU, as read last, */
     uint64_t sampled;   /* watched last; 0: not yet */
     uint64_t spent;     /* ns that it was seen to compute or sleep, */
     uint64_t asleep;    /* and to sleep, without a break until then */

@@ -137,16 +137,6 @@ static bool pays(struct tutti_run *run, double rest, unsigned have,
            WORTH_WAKING * cost.invite + WORTH_OPENING * cost.open + job;
 }
 
-double tutti_run_gain(tutti_run *run)
-{
-    if (!run->automatic)
-        return INFINITY;
-    pthread_mutex_lock(&board.lock);
-    double gain = run->gain;
-    pthread_mutex_unlock(&board.lock);
-    return gain;
-}
-
 /* How many more workers, of `width` in all, could claim one of `units`. */
 static unsigned wanted(struct tutti_run *run, unsigned width, uint32_t units)
 {
@@ -186,19 +176,26 @@ void tt_board_decide(struct tutti_run *run)
                run->began);
 }
 
-/* Nanoseconds that what is left takes, as far as the loop came. As long as no
- * task has finished, each is taken to last as long as the first was watched to,
- * but not more than some of them: the first may be slow for being the first. A
- * loop that is not later than what it took before is no longer than that: its
- * first tasks may be the long ones. */
-static double rest_of(struct tutti_run *run, uint64_t now)
+/* Nanoseconds that what is left takes, so many having worked so far. As long as
+ * no task has finished, each is taken to last as long as the first was watched
+ * to, but not more than some of them: the first may be slow for being the
+ * first. */
+static double seen_rest(struct tutti_run *run, uint64_t now, unsigned workers)
 {
     size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
     double left = (double)tt_run_left(run), lasted = (double)(now - run->began);
-    double rest = (double)run->spent * fmin(left, UNSEEN_MOST);
-    if (done > 0)
-        rest = lasted * (run->invited ? run->invited + run->caller : 1) /
-               (double)done * left;
+    if (done == 0)
+        return (double)run->spent * fmin(left, UNSEEN_MOST);
+    return lasted * workers / (double)done * left;
+}
+
+/* The same as far as the loop came. One that is not later than what it took
+ * before is no longer than that: its first tasks may be the long ones. */
+static double rest_of(struct tutti_run *run, uint64_t now)
+{
+    unsigned workers = run->invited ? run->invited + run->caller : 1;
+    double left = (double)tt_run_left(run), lasted = (double)(now - run->began);
+    double rest = seen_rest(run, now, workers);
     bool in_time = lasted < run->expected * (double)run->loop.n;
     return in_time ? fmin(rest, run->expected * left) : rest;
 }
@@ -228,6 +225,24 @@ static bool sleeps(pid_t thread)
     return text[0] == '\0';
 }
 
+/* Nanoseconds that others had a thread's CPU, or 0 where nobody counts them. */
+static uint64_t delayed(pid_t thread)
+{
+    char text[64];
+    unsigned long long delay = 0;
+    read_proc(text, sizeof text, thread, "schedstat");
+    return sscanf(text, "%*u %llu", &delay) == 1 ? delay : 0;
+}
+
+/* How much of `idle` ns without a CPU a thread slept, as far as is known. */
+static uint64_t slept(struct tutti_run *run, uint64_t idle)
+{
+    uint64_t before = run->delay;
+    run->delay = delayed(run->thread);
+    uint64_t kept = run->delay - before;
+    return idle > kept ? idle - kept : 0;
+}
+
 /* Notes what the caller did since it was watched last: it computed, or it
  * slept. Being kept from its CPU by others is neither, nor is waiting for the
  * workers of a loop inside of its task. */
@@ -238,13 +253,30 @@ static void sample(struct tutti_run *run, uint64_t now)
     bool first = run->sampled == 0;
     run->cpu = cpu;
     run->sampled = now;
+    if (first)
+        run->delay = delayed(run->thread);
     if (first || !run->caller || atomic_load(&run->nests))
         return;
     bool asleep =
         (double)used < WAITS_SHARE * (double)lasted && sleeps(run->thread);
-    run->asleep = asleep ? run->asleep + lasted : 0;
+    uint64_t sleep = asleep ? slept(run, lasted - used) : 0;
+    run->asleep = asleep ? run->asleep + sleep : 0;
     run->waits = run->asleep >= WAITS_NS;
-    run->spent += asleep ? lasted : used;
+    run->spent += used + sleep;
+}
+
+/* A loop was invited for as soon as that paid; meanwhile it may have turned out
+ * to be longer. */
+double tutti_run_gain(tutti_run *run)
+{
+    if (!run->automatic)
+        return INFINITY;
+    pthread_mutex_lock(&board.lock);
+    double rest = seen_rest(run, tt_clock(), 1) * 1e-9;
+    double gain =
+        fmax(run->gain, rest * (1 - 1.0 / (run->width + !run->width)));
+    pthread_mutex_unlock(&board.lock);
+    return gain;
 }
 
 /* When to look again at a run that was looked at now. */

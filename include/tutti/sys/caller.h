@@ -72,7 +72,7 @@ size_t tutti_run_failed(tutti_run *run);
 
 /** Tells what sharing the loop is worth: nobody should spend more on it.
  *
- * Returns: the seconds that it is expected to save, as decided last; INFINITY
+ * Returns: the seconds that it is expected to save, as seen so far; INFINITY
  *        where the user named the place.
  * Threads: any, until tutti_run_end().  Cost: a lock.
  */
