@@ -19,6 +19,7 @@ class RemoteTraceback(Exception):
 
     def __init__(self, text):
         super().__init__(text)
+        self.tb = text  # as those of the standard library have it
 
     def __str__(self):
         return '\n"""\n%s"""' % self.args[0]

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import random
-import threading
 
 import pytest
 
@@ -188,22 +187,6 @@ def test_maps_inside_tasks(on):
     assert tutti.map(outer, range(4), on=on, seed=3) == expected
     drawn = {row for _, first, second, _ in expected for row in first + second}
     assert len(drawn) == 4 * 6
-
-
-def test_threads_take_turns():
-    expected = [tutti.map(draw, range(30), on="serial", seed=s)
-                for s in range(4)]
-    answers = [None] * 4
-
-    def work(s):
-        answers[s] = tutti.map(draw, range(30), on="serial", seed=s)
-
-    threads = [threading.Thread(target=work, args=(s,)) for s in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == expected
 
 
 IMPORTS = """

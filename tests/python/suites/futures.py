@@ -6,19 +6,14 @@ import multiprocessing
 from test import test_concurrent_futures as original
 
 import tutti
+from harness import from_tutti
+from tutti._fault import RemoteTraceback
 
-run_python = original.assert_python_ok
+original.assert_python_ok = from_tutti(
+    original.assert_python_ok, "from concurrent.futures import Executor")
 
-
-def run_with_tutti(*args, **options):
-    return run_python(*(
-        arg.replace("from concurrent.futures import Executor",
-                    "from tutti import Executor")
-        for arg in args
-    ), **options)
-
-
-original.assert_python_ok = run_with_tutti
+# The cause of a task's exception, by its private name there.
+original.futures.process._RemoteTraceback = RemoteTraceback
 
 
 # FutureTests, too, are about ours.

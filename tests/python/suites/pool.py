@@ -7,20 +7,11 @@ from test import _test_multiprocessing as original
 from test.support import script_helper
 
 import tutti
+from harness import from_tutti
 
 multiprocessing.Pool = tutti.Pool  # some tests take it from there
-run_python = script_helper.assert_python_ok
-
-
-def run_with_tutti(*args, **options):
-    return run_python(*(
-        arg.replace("from multiprocessing import Pool",
-                    "from tutti import Pool")
-        for arg in args
-    ), **options)
-
-
-script_helper.assert_python_ok = run_with_tutti
+script_helper.assert_python_ok = from_tutti(
+    script_helper.assert_python_ok, "from multiprocessing import Pool")
 
 
 def unpicklable_result():
