@@ -1,9 +1,11 @@
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -40,8 +42,16 @@ static void test_frames(void **state)
     assert_true(take(&e.place, 2, 10, NULL));
     assert_false(take(&e.place, 0, 0, NULL));
 
+    put(&e.worker, 4, 10, NULL); /* there, and nobody is woken */
+    tt_channel_lay(&e.worker);
+    assert_int_equal(read(e.bell, &rings, sizeof rings), -1);
+    assert_true(tt_channel_ready(&e.place));
+    assert_true(take(&e.place, 4, 10, NULL));
+
     *tt_channel_at_word(&e.worker) = 77;
     assert_int_equal(tt_channel_at(&e.place), 77);
+    tt_channel_prepare(&e.worker, 5);
+    assert_int_equal(tt_channel_prepared(&e.place), 5);
     assert_false(e.place.ended);
     put(&e.worker, 3, 10, NULL);
     tt_channel_send(&e.worker, true);
@@ -50,6 +60,39 @@ static void test_frames(void **state)
     assert_false(e.place.ended);
     assert_false(take(&e.place, 0, 0, NULL));
     assert_true(e.place.ended);
+    fini(&e);
+}
+
+static void run_on(int cpu)
+{
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    assert_int_equal(sched_setaffinity(0, sizeof cpus, &cpus), 0);
+}
+
+/* Each end says where it was last: the place when it watches by itself, the
+ * worker when it waits. */
+static void test_crowded(void **state)
+{
+    struct ends e;
+    cpu_set_t before, others;
+    (void)state;
+    make(&e);
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    run_on(sched_getcpu());
+    tt_channel_watch(&e.place, 0);
+    tt_channel_wait(&e.worker);
+    assert_true(tt_channel_crowded(&e.place));
+    assert_true(tt_channel_crowded(&e.worker));
+    others = before;
+    CPU_CLR(sched_getcpu(), &others);
+    if (CPU_COUNT(&others)) {
+        assert_int_equal(sched_setaffinity(0, sizeof others, &others), 0);
+        tt_channel_watch(&e.place, 0);
+        assert_false(tt_channel_crowded(&e.worker));
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
     fini(&e);
 }
 
@@ -199,9 +242,10 @@ static void test_small_files(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames), cmocka_unit_test(test_full),
-        cmocka_unit_test(test_blocks), cmocka_unit_test(test_keep),
-        cmocka_unit_test(test_share),  cmocka_unit_test(test_small_files),
+        cmocka_unit_test(test_crowded),     cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_full),        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_keep),        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_small_files),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
