@@ -302,7 +302,7 @@ static unsigned count_seats(const struct tt_feed *feed, unsigned *wait)
 static bool gives_way(struct tt_feeder *f, const struct tt_seat *seat)
 {
     unsigned wait;
-    if (!f->feeds->next || tt_clock() - seat->process->since < TURN_NS)
+    if (!f->feeds->next || f->now - seat->process->since < TURN_NS)
         return false;
     unsigned own = count_seats(seat->feed, &wait);
     for (struct tt_feed *feed = f->feeds; feed; feed = feed->next) {
