@@ -143,7 +143,7 @@ struct tt_py_items {
     iternextfunc next;
     size_t left; /* items of the claimed range not yet yielded */
     size_t end;  /* of the claimed range */
-    size_t more; /* without a map: items of the one range to begin */
+    size_t more; /* without a map: items behind `end` */
     size_t base; /* tasks before the first that the loop knows of */
     unsigned worker;
     bool serves;             /* in a worker, which says what task runs */
@@ -152,7 +152,8 @@ struct tt_py_items {
     struct tt_py_map *map;   /* NULL in a worker, and after the call */
     bool lazy;               /* `inner` is an iterator of unknown length */
     bool dry;                /* which has come to its end */
-    double until, since;     /* seconds: when to stop, when the range began */
+    double until, since;     /* seconds: when to stop, and when the items up
+                                to `end` were begun; 0: never */
     size_t range;            /* items between two looks at the clock */
     PyObject *last;          /* item that was yielded last, if lazy */
     PyObject *hint;          /* where the list of the results will be */

@@ -224,25 +224,27 @@ static PyObject *ended(struct tt_py_items *items)
     return NULL;
 }
 
-/* The range of a loop without a map; items of an iterator by 1, 2, 4, ...,
- * until they take as long as reading the clock may cost. */
+/* The next items of a loop without a map. Where the time counts, they come by
+ * 1, 2, 4, ..., until they take as long as reading the clock may cost; a worker
+ * begins its first in any case. */
 static bool begin_range(struct tt_py_items *items)
 {
-    if (items->lazy) {
+    size_t most = items->lazy ? SIZE_MAX : items->more, next = most;
+    if (items->until > 0 && most > 0) {
         double now = tt_py_cost_clock();
-        if (now >= items->until)
+        if (now >= items->until && (items->lazy || items->range))
             return false;
         if (!items->range || now - items->since < 10e-6)
             items->range = items->range ? 2 * items->range : 1;
         else if (now - items->since > 20e-6 && items->range > 1)
             items->range /= 2;
         items->since = now;
-        items->more = items->range;
-        items->end += items->range;
+        next = items->range < most ? items->range : most;
     }
-    items->left = items->more;
-    items->more = 0;
-    return items->left > 0;
+    items->left = next;
+    items->end += next;
+    items->more = most - next;
+    return next > 0;
 }
 
 /* Claims the next range. False: none left, or an exception. */

@@ -381,7 +381,7 @@ static PyObject *run_alone(struct tt_py_map *map, PyObject *caught)
     struct tt_py_items *items = tt_py_items_new(map->state, map->columns);
     if (!items)
         return NULL;
-    items->more = items->end = map->loop.n;
+    items->more = map->loop.n;
     items->seed = &map->seed;
     PyObject *results =
         tt_py_items_loop(map->state, map->f, items, map->star, caught);

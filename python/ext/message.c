@@ -415,6 +415,7 @@ void tt_py_message_init(struct tt_py_map *map)
                                    .prepare = prepare,
                                    .range_tasks = map->chunk,
                                    .once = map->errors == TT_PY_COLLECT,
+                                   .gives = true,
                                    .keeps = true};
     if (map->errors != TT_PY_RAISE)
         map->message.lost = lost;

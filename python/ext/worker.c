@@ -7,6 +7,14 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+/* Seconds; then a worker gives back what it has not begun of a range, which
+ * was meant to take less. */
+#define PATIENCE 15e-3
+
+/* Tasks of the range that runs here which have been run; it gives back the
+ * rest. */
+static size_t some_ran;
+
 /* tutti._tutti.range(f, columns, star, caught, begin, n, worker, base, seed,
  * given): the results, or the index and the exception of the first task that
  * failed, and the results before it. */
@@ -31,7 +39,9 @@ PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
         return NULL;
     }
     items->more = count;
-    items->end = begin + count;
+    items->end = begin;
+    if (count > 1)
+        items->until = tt_py_cost_clock() + PATIENCE;
     items->base = base;
     items->worker = (unsigned)worker;
     items->serves = true;
@@ -44,6 +54,7 @@ PyObject *tt_py_range(PyObject *module, PyObject *const *args, Py_ssize_t n)
         failure = Py_BuildValue("(nNN)", (Py_ssize_t)tt_py_items_index(items),
                                 error, tt_py_items_done(items, base + begin));
     }
+    some_ran = results ? (size_t)PyList_GET_SIZE(results) : count;
     items->seed = NULL;
     Py_DECREF(items);
     tt_py_packed_close(args[1]);
@@ -142,12 +153,15 @@ static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
         return bad;
     }
     PyObject *view = tt_py_view(parcel), *result = NULL;
+    some_ran = *ran;
     if (view)
         result = PyObject_CallMethod(
             arg, "range", "KnnION", (unsigned long long)loop, (Py_ssize_t)begin,
             (Py_ssize_t)(end - begin), worker, view, tt_py_blocks(parcel));
     fflush(stdout); /* what C code has printed */
-    int status = result && tt_py_put(result, out) == TUTTI_OK ? 0 : -1;
+    int gives = some_ran < *ran ? TUTTI_RANGE_GIVES : 0;
+    *ran = some_ran;
+    int status = result && tt_py_put(result, out) == TUTTI_OK ? gives : -1;
     Py_XDECREF(result);
     if (PyErr_Occurred())
         PyErr_Print();

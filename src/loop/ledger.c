@@ -31,6 +31,16 @@ static void strike(struct tt_ledger *ledger, struct tt_entry *entry)
     ledger->count--;
 }
 
+/* Strikes out an entry up to task `end`. */
+static void shorten(struct tt_ledger *ledger, struct tt_entry *entry,
+                    size_t end)
+{
+    if (entry->range.end == end)
+        strike(ledger, entry);
+    else
+        entry->range.begin = end;
+}
+
 struct tt_entry *tt_ledger_runs(const struct tt_ledger *ledger, uint64_t worker)
 {
     for (size_t i = 0; i < ledger->count; i++)
@@ -66,8 +76,11 @@ bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
                     size_t tasks, struct tt_range *range)
 {
     const struct tt_entry *entry = tt_ledger_runs(ledger, 0);
+    size_t units = tasks / run->unit ? tasks / run->unit : 1;
     if (entry) {
         *range = entry->range;
+        if ((range->end - range->begin) / run->unit > units)
+            range->end = range->begin + units * run->unit;
         return true;
     }
     rebase(run);
@@ -76,7 +89,6 @@ bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
     uint32_t front = tt_claim_front_of(word), back = tt_claim_back_of(word);
     if (front == back)
         return false;
-    size_t units = tasks / run->unit ? tasks / run->unit : 1;
     if (units < back - front && run->caller)
         front = back - (uint32_t)units;
     else if (units < back - front)
@@ -120,7 +132,7 @@ tutti_status tt_ledger_take(struct tt_ledger *ledger, struct tutti_run *run,
     struct tt_entry *old = tt_ledger_runs(ledger, 0);
     if (old) {
         new.attempts = old->attempts;
-        strike(ledger, old);
+        shorten(ledger, old, range->end);
     } else if (!take(run, range)) {
         return TUTTI_OK;
     }
@@ -134,7 +146,7 @@ bool tt_ledger_skip(struct tt_ledger *ledger, struct tutti_run *run,
 {
     struct tt_entry *old = tt_ledger_runs(ledger, 0);
     if (old)
-        strike(ledger, old);
+        shorten(ledger, old, range->end);
     return old || take(run, range);
 }
 
@@ -145,10 +157,7 @@ bool tt_ledger_done(struct tt_ledger *ledger, uint64_t worker, size_t begin,
     if (!entry || entry->range.begin != begin || entry->range.end < end ||
         end <= begin)
         return false;
-    if (entry->range.end == end)
-        strike(ledger, entry);
-    else
-        entry->range.begin = end;
+    shorten(ledger, entry, end);
     return true;
 }
 
@@ -156,6 +165,25 @@ static void release(struct tt_entry *entry)
 {
     entry->worker = 0;
     entry->deadline = UINT64_MAX;
+}
+
+bool tt_ledger_give(struct tt_ledger *ledger, uint64_t worker, size_t begin)
+{
+    struct tt_entry *entry = tt_ledger_runs(ledger, worker);
+    if (!entry || entry->range.begin != begin)
+        return false;
+    release(entry);
+    return true;
+}
+
+bool tt_ledger_divides(const struct tt_ledger *ledger, size_t unit)
+{
+    for (size_t i = 0; i < ledger->count; i++) {
+        const struct tt_entry *entry = &ledger->entries[i];
+        if (entry->worker && entry->range.end - entry->range.begin > unit)
+            return true;
+    }
+    return false;
 }
 
 void tt_ledger_release(struct tt_ledger *ledger, uint64_t worker)

@@ -22,9 +22,9 @@ struct tt_ledger {
 
 void tt_ledger_fini(struct tt_ledger *ledger);
 
-/* The range to claim next: one that waits, else up to `tasks` tasks from the
- * run's back, or from its front if the caller does not claim there. It is not
- * claimed yet: what cannot be sent is left to the caller. False: nothing is
+/* The range to claim next, up to `tasks` tasks: of one that waits, else from
+ * the run's back, or from its front if the caller does not claim there. It is
+ * not claimed yet: what cannot be sent is left to the caller. False: nothing is
  * left. */
 bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
                     size_t tasks, struct tt_range *range);
@@ -56,6 +56,13 @@ size_t tt_ledger_held(const struct tt_ledger *ledger, uint64_t worker);
  * run again; else it is struck out, and the result is true. */
 bool tt_ledger_lost(struct tt_ledger *ledger, uint64_t worker, unsigned retries,
                     const struct tt_range *guilty);
+
+/* `worker` gives back the rest of its oldest entry, from task `begin` on.
+ * False: it has none such. */
+bool tt_ledger_give(struct tt_ledger *ledger, uint64_t worker, size_t begin);
+
+/* Whether a worker holds a range that it may give back a part of. */
+bool tt_ledger_divides(const struct tt_ledger *ledger, size_t unit);
 
 /* What `worker` held waits for another: it ran none of it. */
 void tt_ledger_release(struct tt_ledger *ledger, uint64_t worker);

@@ -19,6 +19,7 @@ enum tt_frame_kind {
     TT_FRAME_RANGE,     /* to a worker: items of [begin, end) */
     TT_FRAME_DONE,      /* from a worker: results of [begin, end) */
     TT_FRAME_SAID,      /* from a worker: text; `worker` is a tutti_voice */
+    TT_FRAME_PART,      /* as TT_FRAME_DONE; the rest of its range goes back */
     TT_FRAME_KINDS
 };
 

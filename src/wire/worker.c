@@ -80,15 +80,19 @@ static tutti_status run(struct tt_worker *worker, struct tt_frame *frame,
         return status;
     answer.kind = TT_FRAME_DONE;
     answer.from = tt_clock();
-    if (worker->calls->range(worker->calls->arg, frame->loop, frame->begin,
-                             frame->end, frame->worker, parcel, out, &ran))
+    int gives =
+        worker->calls->range(worker->calls->arg, frame->loop, frame->begin,
+                             frame->end, frame->worker, parcel, out, &ran);
+    if (gives && gives != TUTTI_RANGE_GIVES)
         return tt_fail(TUTTI_ETASK, "the worker was told to end");
     if (ran > tasks || (ran == 0 && tasks))
         return tt_fail(TUTTI_ETASK, "the worker ran %zu of %zu tasks", ran,
                        tasks);
     answer.to = tt_clock();
     answer.end = frame->begin = frame->begin + ran;
-    *again = ran < tasks;
+    *again = ran < tasks && !gives;
+    if (ran < tasks && gives)
+        answer.kind = TT_FRAME_PART;
     return tt_frame_close(out, mark, answer);
 }
 

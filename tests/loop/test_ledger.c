@@ -103,6 +103,47 @@ static void test_done(void **state)
     tt_run_fini(&run);
 }
 
+static void test_give(void **state)
+{
+    struct tutti_run run;
+    struct tt_ledger ledger = {0};
+    struct tt_range range;
+    (void)state;
+    run_init(&run, 20, 1, false);
+    claim(&ledger, &run, 10, 1);
+    claim(&ledger, &run, 10, 1);
+    assert_true(tt_ledger_divides(&ledger, 1));
+    assert_true(tt_ledger_done(&ledger, 1, 0, 3));
+    assert_false(tt_ledger_give(&ledger, 1, 4)); /* not its rest */
+    assert_false(tt_ledger_give(&ledger, 2, 3)); /* not its own */
+    assert_true(tt_ledger_give(&ledger, 1, 3));
+    expect(tt_ledger_runs(&ledger, 1), 10, 20);
+    expect(tt_ledger_runs(&ledger, 0), 3, 10);
+    expect(claim(&ledger, &run, 2, 2), 3, 5); /* what waits is dealt again */
+    expect(tt_ledger_runs(&ledger, 0), 5, 10);
+    assert_true(tt_ledger_next(&ledger, &run, 1, &range));
+    assert_true(tt_ledger_skip(&ledger, &run, &range));
+    expect(claim(&ledger, &run, 10, 2), 6, 10);
+    assert_int_equal(tt_ledger_held(&ledger, 0), 0);
+    assert_null(claim(&ledger, &run, 10, 2));
+    assert_false(tt_ledger_divides(&ledger, 10));
+    tt_ledger_drop(&ledger, 1);
+    tt_ledger_drop(&ledger, 2);
+    assert_int_equal(ledger.count, 0);
+    tt_ledger_fini(&ledger);
+
+    run_init(&run, 20, 4, false); /* by units */
+    claim(&ledger, &run, 20, 1);
+    assert_true(tt_ledger_give(&ledger, 1, 0));
+    expect(claim(&ledger, &run, 11, 1), 0, 8);
+    assert_true(tt_ledger_lost(&ledger, 1, 0, &(struct tt_range){4, 8}));
+    expect(claim(&ledger, &run, 11, 1), 8, 16);
+    expect(claim(&ledger, &run, 11, 1), 16, 20);
+    expect(claim(&ledger, &run, 11, 1), 0, 4);
+    tt_ledger_fini(&ledger);
+    tt_run_fini(&run);
+}
+
 static void test_lost(void **state)
 {
     struct tutti_run run;
@@ -116,16 +157,16 @@ static void test_lost(void **state)
     assert_false(tt_ledger_lost(&ledger, 9, 0, &first)); /* held nothing */
     assert_false(tt_ledger_lost(&ledger, 1, 1, &first));
     assert_int_equal(tt_ledger_held(&ledger, 0), 2);
-    entry = claim(&ledger, &run, 1, 2); /* whole, oldest first */
+    entry = claim(&ledger, &run, 9, 2); /* oldest first */
     expect(entry, 0, 2);
     assert_int_equal(entry->attempts, 1);
     assert_true(entry->deadline == UINT64_MAX);
-    entry = claim(&ledger, &run, 1, 2);
+    entry = claim(&ledger, &run, 9, 2);
     expect(entry, 2, 4);
     assert_int_equal(entry->attempts, 0); /* was not begun */
     assert_true(tt_ledger_lost(&ledger, 2, 1, &first));
     assert_int_equal(tt_ledger_held(&ledger, 0), 1);
-    expect(claim(&ledger, &run, 1, 3), 2, 4);
+    expect(claim(&ledger, &run, 9, 3), 2, 4);
     expect(claim(&ledger, &run, 1, 3), 4, 5);
     tt_ledger_fini(&ledger);
     tt_run_fini(&run);
@@ -145,11 +186,11 @@ static void test_lost_in_the_middle(void **state)
     assert_false(tt_ledger_done(&ledger, 1, 0, 10));
     assert_false(tt_ledger_done(&ledger, 1, 3, 3));
     assert_false(tt_ledger_lost(&ledger, 1, 1, &guilty));
-    expect(claim(&ledger, &run, 1, 2), 3, 5);
-    expect(claim(&ledger, &run, 1, 3), 5, 6);
+    expect(claim(&ledger, &run, 99, 2), 3, 5);
+    expect(claim(&ledger, &run, 99, 3), 5, 6);
     assert_int_equal(tt_ledger_runs(&ledger, 3)->attempts, 1);
-    expect(claim(&ledger, &run, 1, 2), 6, 10);
-    expect(claim(&ledger, &run, 1, 2), 10, 20);
+    expect(claim(&ledger, &run, 99, 2), 6, 10);
+    expect(claim(&ledger, &run, 99, 2), 10, 20);
     assert_true(tt_ledger_lost(&ledger, 3, 1, &guilty));
     assert_int_equal(tt_ledger_held(&ledger, 0), 0);
     tt_ledger_fini(&ledger);
@@ -207,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_back_or_front),
         cmocka_unit_test(test_taken_meanwhile),
         cmocka_unit_test(test_done),
+        cmocka_unit_test(test_give),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_lost_in_the_middle),
         cmocka_unit_test(test_open),

@@ -104,7 +104,6 @@ def poisoned():
 
 @pytest.mark.parametrize("task, kind", [
     (lambda x: be_opaque(x), tutti.UnpicklableError),
-    (lambda x: Poison(), tutti.UnpicklableError),
     (lambda x: exec("raise SystemExit(3)"), SystemExit),
     (lambda x: exec("raise GeneratorExit(3)"), GeneratorExit),
 ])
@@ -118,6 +117,14 @@ def test_failures_of_all_kinds_cost_no_other(pool, task, kind):
         assert caught.value.tutti.index == 2
         assert caught.value.tutti.results[:2] == [1, 2]
         assert caught.value.tutti.results[6] == 7
+
+
+def test_a_result_that_cannot_be_read_back_costs_its_range_only(pool):
+    with pytest.raises(tutti.UnpicklableError, match="read back") as caught:
+        pool.map(lambda x: x if x != 4 else Poison(), range(9), 3)
+    assert caught.value.tutti.index == 3
+    assert caught.value.tutti.results == [
+        0, 1, 2, *[tutti.MISSING] * 3, 6, 7, 8]
 
 
 def test_what_ran_beside_a_dead_worker_is_not_run_again(pool, tmp_path):
@@ -288,3 +295,61 @@ def test_a_function_is_sent_once_and_an_object_as_it_is(pool):
     del weigh
     assert len(jobs._maps) == kept - 1
     assert pool.map(counter.__call__, [1]) == [2]
+
+
+def slow_here(x):
+    """Begins short, so that many are dealt at once, and is not."""
+    if x:
+        time.sleep(0.02)
+    return os.getpid()
+
+
+def test_what_takes_long_is_dealt_again(pool):
+    for _ in range(2):
+        pool.map(slow_here, [0] * 1000)
+    pids = pool.map(slow_here, [1] * 30)
+    assert len(set(pids[:15])) == 2  # the first worker's range
+    for _ in range(2):
+        tutti.map(slow_here, [0] * 1000, on="processes:2")
+    pids = tutti.map(slow_here, [1] * 30, on="processes:2")
+    assert len(set(pids[:15])) == 2
+
+
+@pytest.mark.parametrize("dies", [0, 3, 14])
+def test_a_worker_that_dies_where_ranges_are_dealt_again(pool, tmp_path, dies):
+    def task(x):
+        if x >= 0:
+            with open(str(tmp_path / "ran"), "a") as f:
+                f.write("%d\n" % x)
+            time.sleep(0.02)
+        if x == dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+    for _ in range(2):
+        pool.map(task, [-1] * 1000)
+    with pytest.raises(tutti.WorkerLostError, match="ran task %d" % dies) as e:
+        pool.map(task, range(30))
+    assert e.value.tutti.index == dies
+    ran = list(map(int, (tmp_path / "ran").read_text().split()))
+    assert sorted(ran) == list(range(30))
+    results = e.value.tutti.results
+    assert results[dies] is tutti.MISSING
+    assert results.count(tutti.MISSING) <= 3
+    assert all(got in (x, tutti.MISSING) for x, got in enumerate(results))
+
+
+def test_the_first_failure_where_ranges_are_dealt_again():
+    def task(x):
+        if x >= 0:
+            time.sleep(0.02)
+        if x in (7, 22):
+            raise ValueError(x)
+        return x
+
+    for _ in range(2):
+        tutti.map(task, [-1] * 1000, on="processes:2")
+    with pytest.raises(ValueError) as caught:
+        tutti.map(task, range(30), on="processes:2")
+    assert caught.value.tutti.index == 7
+    assert caught.value.tutti.results[:7] == list(range(7))

@@ -22,7 +22,7 @@
 /* A worker that notes what it is asked for. */
 struct notes {
     uint64_t job, forgot;
-    bool refuses, ends;
+    bool refuses, ends, gives;
     size_t most; /* tasks at a time; 0: all */
 };
 
@@ -57,8 +57,10 @@ static int range(void *arg, uint64_t loop, size_t begin, size_t end,
         *ran = notes->most == 9 ? 0 : notes->most;
     tutti_worker_at(begin + 40);
     tutti_worker_say(TUTTI_SAYS_OUT, "", 0);
-    return tutti_bytes_append(out, parcel->data, parcel->size) ||
-           tutti_bytes_append(out, "!", 1);
+    if (tutti_bytes_append(out, parcel->data, parcel->size) ||
+        tutti_bytes_append(out, "!", 1))
+        return 1;
+    return notes->gives ? TUTTI_RANGE_GIVES : 0;
 }
 
 static bool again;
@@ -118,6 +120,17 @@ static void test_states(void **state)
     assert_int_equal(part.begin, 1);
     assert_int_equal(part.end, 2);
     assert_false(again);
+    range_of.begin = 0; /* the rest goes back, if there is one */
+    notes.gives = true;
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
+    memcpy(&part, out.data, sizeof part);
+    assert_int_equal(part.kind, TT_FRAME_PART);
+    assert_int_equal(part.end, 1);
+    assert_false(again);
+    range_of.begin = notes.most = 0;
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
+    expect(&out, TT_FRAME_DONE, 5, "ab!");
+    notes.gives = false;
     range_of.begin = 0;
     for (notes.most = 3; notes.most <= 9; notes.most += 6)
         assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_ETASK);

@@ -160,6 +160,8 @@ typedef struct tutti_message {
      * it, are lost too, unless options.retries has them run again. A queue's
      * always are. */
     bool once;
+    /** Its workers may return TUTTI_RANGE_GIVES. */
+    bool gives;
     /** A worker may keep what it prepared from small bytes of encode_job: for a
      * loop whose bytes are equal, it gets an empty parcel. */
     bool keeps;
@@ -167,6 +169,9 @@ typedef struct tutti_message {
      * and decoding of a task: "auto" weighs them. 0: nothing. */
     double job_cost, task_cost;
 } tutti_message;
+
+/** What tutti_worker.range returns when others had better run the rest. */
+#define TUTTI_RANGE_GIVES (-2)
 
 /** What a worker process does with messages. It is asked by one loop at a
  * time: job, ranges, forget. */
@@ -182,7 +187,8 @@ typedef struct tutti_worker {
     /** Runs [begin, end) and appends the results for decode_range. `worker` is
      * the number of its lane: 1, 2, ... *ran is end - begin at the call; a
      * worker that sets it lower (not to 0) has its results sent at once, and
-     * is called again with the same parcel for the rest. Returns 0, or
+     * is called again with the same parcel for the rest; but with
+     * TUTTI_RANGE_GIVES the rest goes back, for any worker. Returns that, 0, or
      * anything else to end the worker. */
     int (*range)(void *arg, uint64_t loop, size_t begin, size_t end,
                  unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,

@@ -260,15 +260,16 @@ static bool has_tasks(struct tt_feed *feed)
            (tt_ledger_held(&feed->ledger, 0) || tt_run_left(feed->run) > 0);
 }
 
-/* A seat of an open loop that has nothing to do gives up its process. */
+/* A seat that has nothing to do, and waits for more, gives up its process. */
 static void free_one(struct tt_feeder *f, const struct tt_feed *other)
 {
     for (struct tt_feed *feed = f->feeds; feed; feed = feed->next) {
-        if (feed == other || !feed->run->endless || has_tasks(feed))
+        if (feed == other || has_tasks(feed))
             continue;
         for (struct tt_seat *seat = feed->seats; seat; seat = seat->next) {
             struct tt_process *p = seat->process;
-            if (!p || p->state != TT_PROCESS_WORKS || seat->busy)
+            if (!p || p->state != TT_PROCESS_WORKS ||
+                tt_ledger_runs(&feed->ledger, p->number))
                 continue;
             free_process(f, p);
             seat->process = NULL;
@@ -529,10 +530,15 @@ static void serve(struct tt_feeder *f, struct tt_seat *seat)
     }
     if (tt_range_send(f, seat) || retire(f, seat))
         return;
-    bool stays =
+    bool waits =
         tt_run_open(feed->run) || (seat->dealt && !tt_range_dealt(f, feed));
-    if (!stays || !has_work(feed))
+    bool stays = (waits && has_work(feed)) ||
+                 (feed->message->gives &&
+                  tt_ledger_divides(&feed->ledger, feed->run->unit));
+    if (!stays || feed->broken)
         leave(f, seat);
+    else if (seat->lane->kind != TT_WAIT)
+        tt_lane_turn(seat->lane, TT_WAIT, tt_clock());
 }
 
 static void tend_seat(struct tt_feeder *f, struct tt_seat *seat, size_t below)
@@ -703,7 +709,7 @@ tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
         said(f, p, frame, parcel->data, parcel->size);
         return TUTTI_OK;
     }
-    if (frame->kind != TT_FRAME_DONE)
+    if (frame->kind != TT_FRAME_DONE && frame->kind != TT_FRAME_PART)
         return heard_job(f, p, frame, parcel);
     if (!seat && p->state >= TT_PROCESS_LOST)
         return TUTTI_OK;

@@ -39,21 +39,39 @@ bool tt_range_dealt(const struct tt_feeder *f, const struct tt_feed *feed)
     return !seat;
 }
 
+/* Tasks to be dealt. */
+static double left_of(const struct tt_feed *feed)
+{
+    size_t left = tt_run_left(feed->run);
+    for (size_t i = 0; i < feed->ledger.count; i++) {
+        const struct tt_entry *entry = &feed->ledger.entries[i];
+        if (!entry->worker)
+            left += entry->range.end - entry->range.begin;
+    }
+    return (double)left;
+}
+
 static double workers_of(struct tt_feed *feed)
 {
     return atomic_load_explicit(&feed->run->joined, memory_order_relaxed);
 }
 
 /* What earlier runs of the function took says how many to begin with, within
- * the share that a pool would give; these tasks may differ. */
+ * the share that a pool would give; these tasks may differ. Few short ones are
+ * dealt at once, where workers give back what they had better not run. */
 static double first_tasks(const struct tt_feed *feed)
 {
-    tutti_run *run = feed->run;
-    double seats = 0;
-    for (const struct tt_seat *seat = feed->seats; seat; seat = seat->next)
+    double seats = 0, without = 0, left = left_of(feed);
+    double each = feed->run->expected;
+    for (const struct tt_seat *seat = feed->seats; seat; seat = seat->next) {
         seats++;
-    double share = (double)tt_run_left(run) / (4 * seats);
-    return run->expected > 0 ? fmin(share, FLOOR_NS / run->expected) : 1;
+        without += !seat->dealt;
+    }
+    if (each <= 0)
+        return 1;
+    if (feed->message->gives && without && left * each < FLOOR_NS * without)
+        return ceil(left / without);
+    return fmin(left / (4 * seats), FLOOR_NS / each);
 }
 
 /* Tasks of a range where that is given: one that may have to be killed is
@@ -81,7 +99,7 @@ static size_t tasks_of(const struct tt_feeder *f, struct tt_feed *feed)
         tasks = TARGET_NS / each;
     if (tasks * feed->bytes > TARGET_BYTES)
         tasks = TARGET_BYTES / feed->bytes;
-    double left = (double)tt_run_left(feed->run);
+    double left = left_of(feed);
     double tail = left / (TAIL * workers_of(feed));
     if (tail < FLOOR_NS / each)
         tail = FLOOR_NS / each;
@@ -99,7 +117,7 @@ static size_t tasks_of(const struct tt_feeder *f, struct tt_feed *feed)
 static size_t depth_of(const struct tt_feeder *f, struct tt_feed *feed)
 {
     double each = feed->grain.per_task;
-    double left = (double)tt_run_left(feed->run) * each;
+    double left = left_of(feed) * each;
     bool plenty = left > 2 * TARGET_NS * workers_of(feed);
     bool even = (double)feed->longest < 4 * TARGET_NS;
     bool alone = feed->run->options.task_timeout > 0 ||
@@ -282,6 +300,8 @@ bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
     struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number);
     if (entry && entry->deadline != UINT64_MAX)
         tt_feeder_due(f, entry->deadline);
+    if (entry && seat->lane->kind == TT_WAIT)
+        tt_lane_turn(seat->lane, TT_COPY, tt_clock());
     if (entry)
         tt_range_turn(f, seat);
     else
@@ -319,6 +339,9 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
         !tt_ledger_done(&feed->ledger, seat->process->number, range.begin,
                         range.end))
         return tt_fail(TUTTI_ESYS, "results of tasks that it did not have");
+    if (frame->kind == TT_FRAME_PART &&
+        !tt_ledger_give(&feed->ledger, seat->process->number, range.end))
+        return tt_fail(TUTTI_ESYS, "it gave back tasks that it did not have");
     account(seat, &from, &to);
     tt_detail_clear();
     uint64_t start = tt_clock();
