@@ -22,7 +22,8 @@ class Executor(futures.Executor):
     """concurrent.futures.Executor whose tasks run in worker processes.
 
     max_workers:   so many processes; None: tutti.cpu_count(). They come with
-                   the first task, and stay until shutdown().
+                   the first task, and stay until shutdown(). Inside of a task,
+                   as many of them work at a time as CPUs are idle, or one.
     mp_context:    taken and not used: tutti has its own way to start workers.
     initializer:   called once in each worker with `initargs`. If it raises,
                    the executor is broken: tasks and submit() raise

@@ -22,7 +22,8 @@ NO_FUNCTION = 0x20 | 0x80 | 0x200  # generators and coroutines: their code flags
 class Pool:
     """multiprocessing.Pool: the same calls, tutti's workers.
 
-    processes:        how many; None: tutti.cpu_count().
+    processes:        how many; None: tutti.cpu_count(). Inside of a task, as many
+                      of them work at a time as CPUs are idle, or one.
     initializer,
     initargs:         initializer(*initargs) is called in every worker before
                       its first task. Locks, queues and values of
