@@ -81,6 +81,10 @@ void tt_channel_wait(struct tt_channel *channel);
  * yields, not while it spins. */
 bool tt_channel_crowded(const struct tt_channel *channel);
 
+/* For a place whose worker does not answer: wakes it, and looks whether what
+ * this end wrote is still there. If not, the next look at it says so. */
+void tt_channel_nudge(struct tt_channel *channel);
+
 /* The task that runs, as the worker says: written by it, read by the place. */
 _Atomic uint64_t *tt_channel_at_word(struct tt_channel *channel);
 uint64_t tt_channel_at(const struct tt_channel *channel);

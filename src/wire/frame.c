@@ -22,6 +22,18 @@ static uint32_t check_of(const struct tt_frame *frame)
     return (uint32_t)(sum ^ sum >> 32);
 }
 
+uint32_t tt_frame_sum(const char *payload, uint64_t size)
+{
+    uint64_t a = 0xcbf29ce484222325u, b = a, words[2];
+    for (uint64_t i = 0; i < tt_frame_pad(size); i += sizeof words) {
+        memcpy(words, payload + i, sizeof words);
+        a = (a ^ words[0]) * 0x100000001b3u + (a >> 31);
+        b = (b ^ words[1]) * 0x100000001b3u + (b >> 31);
+    }
+    a ^= b << 1;
+    return (uint32_t)(a ^ a >> 32);
+}
+
 tutti_status tt_frame_open(tutti_bytes *out, struct tt_mark *mark)
 {
     tutti_status status = tt_bytes_reserve(out, sizeof(struct tt_frame));
@@ -66,15 +78,16 @@ tutti_status tt_frame_close(tutti_bytes *out, struct tt_mark mark,
                        size, TT_FRAME_LIMIT);
     frame.magic = MAGIC;
     frame.moved = frame.kind != TT_FRAME_SAID && move(out, begin);
-    memset(frame.unused, 0, sizeof frame.unused);
+    frame.unused = 0;
     frame.size = out->size - begin;
     frame.blocks = (uint32_t)(out->count - mark.count);
-    frame.check = check_of(&frame);
     size_t length = tt_frame_length(&frame), have = out->size - mark.size;
     tutti_status status = tt_bytes_reserve(out, length - have);
     if (status)
         return status;
     memset(out->data + out->size, 0, length - have);
+    frame.sum = tt_frame_sum(out->data + begin, frame.size);
+    frame.check = check_of(&frame);
     memcpy(out->data + mark.size, &frame, sizeof frame);
     out->size = mark.size + length;
     return TUTTI_OK;

@@ -29,17 +29,18 @@ enum tt_frame_kind {
 struct tt_frame {
     uint32_t magic; /* set by tt_frame_close(), as what says so below */
     uint32_t kind;
-    uint64_t size;      /* bytes of the payload; set */
-    uint64_t loop;      /* number of a loop, unique in its place */
-    uint64_t begin;     /* tasks; of a job, 1: that of before, once more, no
-                         * answer if it is fine */
-    uint64_t end;       /* of an answer to a job: how many jobs came */
-    uint64_t from, to;  /* tt_clock() around the user's code */
-    uint32_t worker;    /* its lane; of a job, 1: it was kept from a CPU */
-    uint32_t blocks;    /* set */
-    uint32_t moved;     /* set; 1: the payload is the last block, size is 0 */
-    uint32_t unused[2]; /* set: 0 */
-    uint32_t check;     /* set */
+    uint64_t size;     /* bytes of the payload; set */
+    uint64_t loop;     /* number of a loop, unique in its place */
+    uint64_t begin;    /* tasks; of a job, 1: that of before, once more, no
+                        * answer if it is fine */
+    uint64_t end;      /* of an answer to a job: how many jobs came */
+    uint64_t from, to; /* tt_clock() around the user's code */
+    uint32_t worker;   /* its lane; of a job, 1: it was kept from a CPU */
+    uint32_t blocks;   /* set */
+    uint32_t moved;    /* set; 1: the payload is the last block, size is 0 */
+    uint32_t sum;      /* set: of the payload */
+    uint32_t unused;   /* set: 0 */
+    uint32_t check;    /* set */
 };
 
 /* A block of a frame, as the channel that sends it says. */
@@ -96,6 +97,10 @@ size_t tt_frame_bytes(const tutti_bytes *out, struct tt_mark mark);
 
 /* Bytes of a parcel, with blocks. */
 size_t tt_parcel_bytes(const tutti_parcel *parcel);
+
+/* The sum of a padded payload: what others wrote into a ring must not be taken
+ * for it. */
+uint32_t tt_frame_sum(const char *payload, uint64_t size);
 
 /* Whether a received header is one: TUTTI_ESYS and what is wrong with it. */
 TUTTI_MUST_CHECK tutti_status tt_frame_check(const struct tt_frame *frame);

@@ -66,6 +66,8 @@ static tutti_status hand_out(struct tt_channel *channel, bool *there,
         status = measure(&head, at, have, &total);
     if (status || !total || have < total)
         return status;
+    if (tt_frame_sum(at + sizeof head, head.size) != head.sum)
+        return tt_fail(TUTTI_ESYS, "a message's payload is damaged");
     status = take_blocks(channel, &head, at);
     if (status)
         return status;

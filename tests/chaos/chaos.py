@@ -105,7 +105,7 @@ class Plan:
     it."""
 
     CAUSES = [None] * 8 + ["kill"] * 7 + ["kill all"] * 3 + ["stop"] * 3 + [
-        "interrupt"] * 5 + ["zygote"] * 2 + ["parent"]
+        "interrupt"] * 5 + ["zygote"] * 2 + ["parent", "exit"]
 
     def __init__(self, rng, faces):
         self.face = rng.choice(faces)
@@ -123,7 +123,8 @@ class Plan:
         if self.trouble and self.trouble[2] == "hang" and (
                 "task_timeout" not in self.options):
             self.trouble = ("task", None, "crash")
-        if self.cause == "interrupt" and self.face in ("threads", "c"):
+        if self.cause in ("interrupt", "exit") and (
+                self.face in ("threads", "c")):
             self.cause = "kill"  # no thread but the first is interrupted
         if self.face == "nested" and self.trouble and (
                 self.trouble[0] == "argument"):
@@ -138,13 +139,14 @@ class Plan:
         self.timed = ("task_timeout" in self.options
                       and self.face != "nested")  # whose outer loop has none
         self.kills = self.cause in ("kill", "kill all", "zygote")
+        self.wild = bool(self.trouble) and self.trouble[2] == "scribble"
         self.hold = rng.choice([0.005, 0.05])
         self.pick = rng.random()
 
     def be_plain(self):
         """Leaves what C has, too."""
         where, _, act = self.trouble or (None, None, None)
-        if where and (where != "task" or act in ("leave", "fork")):
+        if where and (where != "task" or act in ("leave", "fork", "scribble")):
             self.trouble = ("task", None, "crash")
 
     def line(self):
@@ -183,9 +185,13 @@ class Plan:
         if self.kills and (self.cause != "kill" or (
                 not self.options.get("retries"))):
             names |= {"WorkerLostError"}
-        if self.cause == "zygote" or self.face == "nested" and (
-                self.kills):
-            names |= {"OSError"}  # one that was not up yet
+        if self.wild:
+            names |= {"WorkerLostError"}
+        if self.face == "pool_terminate":
+            names |= {"WorkerLostError", "ValueError"}
+        if self.cause in ("zygote", "kill all") or self.face == "nested" and (
+                self.kills or self.wild):
+            names |= {"OSError"}  # those that were not up yet
         if self.cause == "stop" and "task_timeout" in self.options:
             names |= {"TaskTimeoutError"}
         if self.cause == "interrupt":
@@ -344,7 +350,8 @@ class Part:
             return
         last = self.held[-1]
         before = [held for held in self.held[:len(self.held) // 2]
-                  if held["workers"] >= last["workers"]]
+                  if held["workers"] >= last["workers"]
+                  and held["pools"] >= last["pools"]]
         for what in last:
             most = max((held.get(what, 0) for held in before),
                        default=last[what])
@@ -355,6 +362,10 @@ class Part:
     def strike(self, plan):
         """Does what the plan says; the processes that it stopped."""
         victim = self.victim
+        self.killed = []
+        if plan.cause == "exit":
+            send(victim.pid, signal.SIGUSR2)
+            return []
         if plan.cause == "interrupt":
             os.killpg(victim.pid, signal.SIGINT)
             return []
@@ -368,6 +379,7 @@ class Part:
             found = [found[int(plan.pick * len(found))]]
         if plan.cause == "stop":
             return [pid for pid in found if send(pid, signal.SIGSTOP)]
+        self.killed = found + [below for pid in found for below in family(pid)]
         for pid in found:
             send(pid, signal.SIGKILL)
         return []
@@ -381,6 +393,8 @@ class Part:
             return self.bury(plan, "kill")
         self.tally["late"] += bool(early)
         stopped = self.strike(plan)
+        if plan.cause == "exit":
+            return self.bury(plan, "exit")
         struck = time.monotonic()
         try:
             if stopped and not plan.timed:
@@ -390,7 +404,17 @@ class Part:
         finally:
             self.resume(stopped)
         self.judge(plan, reply, struck, early)
+        self.await_deaths()
         self.check(plan)
+        if plan.wild:
+            self.bury(plan, "eof")  # what it left may still write
+
+    def await_deaths(self):
+        """On a busy machine a kill takes its time: it is this run's."""
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end and any(
+                state(pid) not in (None, "Z", "X") for pid in self.killed):
+            time.sleep(0.001)
 
     def resume(self, stopped):
         for pid in stopped:
@@ -408,15 +432,17 @@ class Part:
             raise Failure("no error came of %s" % (plan.trouble,))
         if reply["failed"] and not plan.trouble and not early:
             late = reply["failed"][0] - struck
-            if plan.kills and plan.face != "nested":  # may be cold inside
+            # Inside of nested ones it may be cold; others wait by themselves.
+            slow = plan.face in ("pool_terminate", "pool_fork")
+            if plan.kills and plan.face != "nested" and not slow:
                 self.tally["losses"].append((late, str(plan)))
-            if plan.cause == "interrupt":
+            if plan.cause == "interrupt" and not slow:
                 self.tally["interrupts"].append((late, str(plan)))
 
     def check(self, plan):
         self.victim.ask('{"do": "check"}')
         reply = self.victim.answer(LIMIT)
-        if reply["attempts"] > plan.kills:
+        if reply["attempts"] > (plan.kills or plan.wild):
             raise Failure("it does not heal: %s" % reply["errors"])
         if "wrong" in (name for name, _ in reply["errors"]):
             raise Failure("wrong afterwards: %s" % reply["errors"])
@@ -425,6 +451,7 @@ class Part:
         self.tally["attempts"] += reply["attempts"] > 0
         self.held.append({
             "workers": len(self.victim.near()),
+            "pools": reply.get("pools", 0),
             **reply["descriptors"], "segments": reply["segments"],
             "threads": reply["threads"],
             "zygote's descriptors": max(

@@ -1,9 +1,12 @@
 """What a task, an argument, a result or an exception does to those around it,
 and what may come of it. Shared by chaos.py and victim.py."""
 
+import ctypes
 import os
+import random
 import signal
 import sys
+import threading
 import time
 
 
@@ -34,8 +37,48 @@ def _fork():
     os.waitpid(pid, 0)
 
 
+def _rings():
+    """(address, size) of what this worker shares with its place."""
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            if "memfd:tutti-ring" in line:
+                begin, end = (int(x, 16) for x in line.split()[0].split("-"))
+                yield begin, end - begin
+
+
+def _write_over(at, size, way):
+    if way == "all":
+        ctypes.memmove(at, os.urandom(size), size)
+    elif way == "zeros":
+        ctypes.memset(at, 0, size)
+    elif way == "words":
+        ctypes.memmove(at, os.urandom(4096), 4096)
+    else:
+        for _ in range(50):
+            byte = at + random.randrange(size)
+            ctypes.memset(byte, random.randrange(256), 1)
+
+
+def _scribble():
+    """A wild task, or a thread that it leaves behind, writes where the worker's
+    messages are."""
+    random.seed()
+    way = random.choice(["all", "zeros", "words", "bytes"])
+
+    def write(pause):
+        time.sleep(pause)
+        for at, size in _rings():
+            _write_over(at, size, way)
+
+    if random.random() < 0.5:
+        write(0)
+    else:
+        threading.Thread(target=write, args=(random.random() * 5e-3,),
+                         daemon=True).start()
+
+
 ACTS = {"raise": _raise, "exit": _exit, "leave": _leave, "crash": _crash,
-        "hang": _hang, "fork": _fork}
+        "hang": _hang, "fork": _fork, "scribble": _scribble}
 
 # (where, when, act)
 TROUBLES = [
@@ -46,6 +89,8 @@ TROUBLES = [
     ("task", None, "crash"),
     ("task", None, "hang"),
     ("task", None, "fork"),
+    ("task", None, "scribble"),
+    ("task", None, "scribble"),
     ("argument", "dump", "raise"),
     ("argument", "load", "raise"),
     ("argument", "load", "exit"),
@@ -128,7 +173,7 @@ def items(n, at, trouble):
 
 def outcome(trouble):
     """The names of the errors that trouble must end in one of; empty: none."""
-    if not trouble or trouble[2] == "fork":
+    if not trouble or trouble[2] in ("fork", "scribble"):
         return set()
     where, _, act = trouble
     if act == "hang":

@@ -29,6 +29,14 @@ def opened(kind, options):
     return pools[key]
 
 
+class Leave(SystemExit):
+    """The process is to end, at any instant."""
+
+
+def leave(*unused):
+    raise Leave(0)
+
+
 first = []  # when the first error of a run came
 
 
@@ -43,7 +51,7 @@ def outcomes(gets):
     for get in gets:
         try:
             results.append(get())
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Leave):
             raise
         except BaseException as error:
             failed()
@@ -116,6 +124,45 @@ def run_pool_imap(f, items, options):
 def run_pool_fresh(f, items, options):
     with tutti.Pool(WORKERS, **options) as fresh:
         return fresh.map(f, items)
+
+
+def run_pool_terminate(f, items, options):
+    """At an instant that depends on the last run's."""
+    pool = tutti.Pool(WORKERS, **options)
+    result = pool.map_async(f, items)
+    time.sleep(time.time() * 1e6 % 20 * 1e-3)
+    pool.terminate()
+    pool.join()
+    return result.get()
+
+
+def run_pool_fork(f, items, options):
+    """A child that is forked while a pool is open has its own."""
+    pool = opened("Pool", options)
+    result = pool.map_async(f, items)
+    child = os.fork()
+    if not child:
+        child_main(pool)
+    try:
+        return result.get()
+    finally:
+        status = os.waitpid(child, 0)[1]
+        if status and not os.WIFSIGNALED(status):
+            raise AssertionError("the child ended with %d" % status)
+
+
+def child_main(pool):
+    status = 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    for _ in range(4):
+        try:
+            got = tutti.map(abs, range(-3, 0), on="processes")
+            status = 0 if got == [3, 2, 1] else 2
+            break
+        except Exception:
+            status = 3
+    os._exit(status)
 
 
 def run_executor(f, items, options):
@@ -195,6 +242,8 @@ def run(request):
     try:
         with Interrupts():
             results = FACES[request["face"]](f, items, request["options"])
+    except Leave:
+        raise
     except BaseException as error:
         failed()
         results = error
@@ -204,7 +253,7 @@ def run(request):
 
 def unraisable(lost):
     """Python itself loses an interrupt in a __del__, and says so."""
-    if not issubclass(lost.exc_type, KeyboardInterrupt):
+    if not issubclass(lost.exc_type, (KeyboardInterrupt, Leave)):
         sys.__unraisablehook__(lost)
 
 
@@ -240,7 +289,7 @@ def check(request):
         "descriptors": collections.Counter(
             re.sub("[0-9]+", "", link) for link in links),
         "named": [link for link in links if link.startswith("/dev/shm")],
-        "segments": mapped, "threads": len(os.listdir("/proc/self/task")),
+        "pools": len(pools), "segments": mapped, "threads": len(os.listdir("/proc/self/task")),
     }
 
 
@@ -248,6 +297,7 @@ def main():
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, forget)
+    signal.signal(signal.SIGUSR2, leave)
     warnings.filterwarnings("ignore", "worker .* was stopped by signal")
     sys.unraisablehook = unraisable
     faulthandler.register(signal.SIGUSR1, all_threads=True)

@@ -16,7 +16,8 @@
 #include "place/processes/nurse.h"
 #include "wire/channel.h"
 
-#define TT_POOL_MOST 1024 /* worker processes of a place */
+#define TT_POOL_MOST 1024      /* worker processes of a place */
+#define TT_LOOK_NS 1000000000u /* between two looks at a worker with tasks */
 
 /* A worker that has been idle for so many ns leaves, and its zygotes with the
  * last one. */
@@ -82,6 +83,7 @@ struct tt_process {
     uint64_t number; /* instance; never used twice */
     pid_t pid;       /* 0: unknown */
     uint64_t since;  /* when the state began */
+    uint64_t nudged; /* when it was last looked after while it is busy */
     uint64_t loop;   /* whose job it got last */
     bool keeps;      /* and is not told to forget */
     uint64_t jobs;   /* sent to it */

@@ -298,6 +298,8 @@ bool tt_range_send(struct tt_feeder *f, struct tt_seat *seat)
         ;
     tt_channel_send(&p->channel, false);
     struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number);
+    if (entry)
+        tt_feeder_due(f, f->now + TT_LOOK_NS);
     if (entry && entry->deadline != UINT64_MAX)
         tt_feeder_due(f, entry->deadline);
     if (entry && seat->lane->kind == TT_WAIT)
