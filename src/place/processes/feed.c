@@ -542,27 +542,11 @@ static void serve(struct tt_feeder *f, struct tt_seat *seat)
         tt_lane_turn(seat->lane, TT_WAIT, tt_clock());
 }
 
-/* A wild task may write over what its worker shares with the place, so that
- * neither wakes the other: while something is expected of it, it is looked
- * after. */
-static void look_after(struct tt_feeder *f, struct tt_process *p)
-{
-    if (p->state != TT_PROCESS_PREPARES &&
-        !tt_ledger_runs(&p->seat->feed->ledger, p->number))
-        return;
-    if (f->now >= p->nudged + TT_LOOK_NS) {
-        if (p->nudged)
-            tt_channel_nudge(&p->channel);
-        p->nudged = f->now;
-    }
-    tt_feeder_due(f, p->nudged + TT_LOOK_NS);
-}
-
 static void tend_seat(struct tt_feeder *f, struct tt_seat *seat, size_t below)
 {
     bool joined = seat->process && seat->process->state == TT_PROCESS_WORKS;
     if (seat->process)
-        look_after(f, seat->process);
+        tt_range_look_after(f, seat->process);
     if (joined) {
         if (cut_unwanted(f, seat, below))
             return;

@@ -366,3 +366,16 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
         feed->longest = to - from;
     return TUTTI_OK;
 }
+
+void tt_range_look_after(struct tt_feeder *f, struct tt_process *p)
+{
+    if (p->state != TT_PROCESS_PREPARES &&
+        !tt_ledger_runs(&p->seat->feed->ledger, p->number))
+        return;
+    if (f->now >= p->nudged + TT_LOOK_NS) {
+        if (p->nudged)
+            tt_channel_nudge(&p->channel);
+        p->nudged = f->now;
+    }
+    tt_feeder_due(f, p->nudged + TT_LOOK_NS);
+}

@@ -42,4 +42,9 @@ void tt_feed_break(struct tt_feed *feed, tutti_status status, const char *why);
  * until then the run stays. */
 void tt_range_note_news(struct tt_feeder *f, tutti_run *run);
 
+/* A wild task may write over what its worker shares with the place, so that
+ * neither wakes the other: while something is expected of a process with a
+ * seat, it is looked after once a second. */
+void tt_range_look_after(struct tt_feeder *f, struct tt_process *p);
+
 #endif
