@@ -359,7 +359,8 @@ static PyObject *run(struct tt_py_map *map, PyObject *caught)
     tutti_status status = tutti_run_end(map->run);
     if (map->queue)
         tt_py_queue_leave(map);
-    tt_py_cost_put(map);
+    if (!map->queue)
+        tt_py_cost_put(map);
     if (map->failure.error || status != TUTTI_OK)
         raise(map, status, failed, results);
     else if (map->faults)

@@ -44,6 +44,21 @@ static tutti_status ask(struct request request, void (*work)(void *))
     return request.status;
 }
 
+/* What bytes cost is learnt for "auto"; a crew's maps go to its workers
+ * anyway, with jobs that are made once. */
+static struct tt_py_watch start_watch(const struct tt_py_map *map)
+{
+    if (map->queue)
+        return (struct tt_py_watch){0};
+    return tt_py_watch_start(tt_py_mailbox_owned(&map->box));
+}
+
+static double read_watch(const struct tt_py_map *map,
+                         const struct tt_py_watch *watch)
+{
+    return map->queue ? 0 : tt_py_watch_read(watch);
+}
+
 /* Takes the exception that is raised as `known` would; an interrupt, which may
  * come while the caller's thread is here, ends the run. */
 static void take_raised(struct request *r, struct tt_py_failure *known,
@@ -128,9 +143,9 @@ void tt_py_message_prepare(struct tt_py_map *map)
         "(OOiOON)", map->f, map->star ? Py_True : Py_False, (int)map->errors,
         map->seed.given ? Py_True : Py_False, tt_py_queue_jobs(map),
         tt_py_trial(tt_py_trial_job(map), caller));
-    struct tt_py_watch watch = tt_py_watch_start(caller);
+    struct tt_py_watch watch = start_watch(map);
     PyObject *job = call(module, "dump_job", args);
-    map->spent.job = tt_py_watch_read(&watch);
+    map->spent.job = read_watch(map, &watch);
     Py_XDECREF(args);
     if (!job)
         take_raised(&r, &map->refusal, TT_PY_NO_TASK);
@@ -203,10 +218,9 @@ static void do_encode_job(void *arg)
     if (r->map->job) {
         if (!r->map->hurried)
             r->map->hurried = call_quietly(r->map, "hurry");
-        struct tt_py_watch watch =
-            tt_py_watch_start(tt_py_mailbox_owned(&r->map->box));
+        struct tt_py_watch watch = start_watch(r->map);
         r->status = tt_py_put(r->map->job, r->out);
-        r->map->spent.job += tt_py_watch_read(&watch);
+        r->map->spent.job += read_watch(r->map, &watch);
         if (!r->status)
             return;
         take_raised(r, &r->map->refusal, TT_PY_NO_TASK);
@@ -240,7 +254,7 @@ static void do_encode_range(void *arg)
     struct tt_py_map *map = r->map;
     bool caller = tt_py_mailbox_owned(&map->box);
     double most = tt_py_trial_range(map, r->end - r->begin);
-    struct tt_py_watch watch = tt_py_watch_start(caller);
+    struct tt_py_watch watch = start_watch(r->map);
     PyObject *memo = memo_of(map);
     PyObject *args =
         memo ? Py_BuildValue("(OnnnKON)", map->columns, (Py_ssize_t)r->begin,
@@ -250,7 +264,7 @@ static void do_encode_range(void *arg)
              : NULL;
     r->status = emit(r, call_wire(map, "dump_range", args));
     Py_XDECREF(args);
-    double used = tt_py_watch_read(&watch);
+    double used = read_watch(r->map, &watch);
     size_t tasks = r->end - r->begin;
     if (map->spent.task_cut) {
         map->spent.task = used / (double)tasks;
@@ -302,8 +316,7 @@ static int store(struct request *r, PyObject *loaded)
 static void do_decode_range(void *arg)
 {
     struct request *r = arg;
-    struct tt_py_watch watch =
-        tt_py_watch_start(tt_py_mailbox_owned(&r->map->box));
+    struct tt_py_watch watch = start_watch(r->map);
     size_t index = r->map->base + r->begin;
     PyObject *loaded = load(r);
     if (!loaded || store(r, loaded) < 0) {
@@ -315,7 +328,7 @@ static void do_decode_range(void *arg)
     Py_XDECREF(loaded);
     r->status = TUTTI_OK;
     r->map->spent.decode +=
-        tt_py_watch_read(&watch) + tt_py_weigh_blocks(r->parcel);
+        read_watch(r->map, &watch) + tt_py_weigh_blocks(r->parcel);
     r->map->spent.decoded += r->end - r->begin;
 }
 
