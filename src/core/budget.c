@@ -272,8 +272,8 @@ void tt_budget_give(unsigned n)
 
 void tt_budget_add(unsigned n)
 {
-    if (enter())
-        add(n);
+    tt_budget_lead();
+    add(n);
 }
 
 unsigned tt_budget_take(unsigned want)
