@@ -299,5 +299,5 @@ def test_an_initializer_that_raises():
         raise KeyError("mine")
 
     setup = _job.dump_setup((fail, (), None))
-    with pytest.raises(KeyError, match="mine"):
+    with pytest.raises(Exception, match="initializer failed: KeyError: 'mine'"):
         Worker()._prepare_queue((), setup.data)
