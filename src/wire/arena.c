@@ -363,7 +363,9 @@ static void in_child(void)
     pthread_mutex_unlock(&arena.guard);
 }
 
-__attribute__((constructor)) static void watch_forks(void)
+/* Before all others, so that this lock is taken last: who holds another may
+ * give memory back. */
+__attribute__((constructor(101))) static void watch_forks(void)
 {
     pthread_atfork(before_fork, in_parent, in_child);
 }
