@@ -147,9 +147,7 @@ static void in_child(void)
     pthread_mutex_unlock(&serving.guard);
 }
 
-/* After all that are registered when the library is loaded, so that a fork
- * takes this lock before that of the arena, as sending does. */
-static void watch_forks(void)
+__attribute__((constructor)) static void watch_forks(void)
 {
     pthread_atfork(before_fork, in_parent, in_child);
 }
@@ -253,11 +251,9 @@ static tutti_status serve(struct tt_worker *worker, struct tt_channel *channel,
 
 int tutti_worker_serve(int fd, const tutti_worker *calls)
 {
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
     struct tt_channel channel;
     struct tt_worker worker;
     tutti_bytes answer = {0};
-    pthread_once(&watched, watch_forks);
     tt_budget_inside = 1;
     tt_budget_nested = true;
     tt_thread_keep();
