@@ -130,3 +130,31 @@ def test_depth_is_no_fork_bomb(script, monkeypatch, inner, request):
     # A level of width 2 has two workers and their zygotes; trees of 4 would
     # have a thousand leaves.
     assert highest < 60
+
+
+STILL = """
+import multiprocessing
+import tutti
+
+def meet(x):
+    return barrier.wait(30) >= 0
+
+def set_barrier(made):
+    global barrier
+    barrier = made
+
+def outer(x):
+    made = multiprocessing.get_context("fork").Barrier(3)
+    with tutti.Pool(3, set_barrier, (made,)) as pool:
+        return pool.map(meet, range(3), chunksize=1)
+
+with tutti.Pool(1) as pool:
+    print(pool.apply(outer, (0,)))
+"""
+
+
+def test_nested_tasks_that_wait_for_each_other(script, monkeypatch):
+    """They get workers although no CPU is idle, since none computes."""
+    monkeypatch.setenv("TUTTI_WORKERS", "1")
+    out, _ = script(STILL)
+    assert out == "[True, True, True]\n"

@@ -125,12 +125,15 @@ struct tt_feed {
     double bytes;          /* of a task, the larger way */
     uint64_t longest;      /* ns of the longest of the recent ranges */
     uint64_t grace;        /* when unwanted ranges are cut off; 0: none are */
-    unsigned crashes;      /* workers that died without a range, in a row */
-    bool keeps;            /* its job is kept by workers */
-    bool seeks;            /* the task that cannot be sent, one by one */
-    bool deal;             /* a range each before anybody gets a second */
-    bool broken;           /* it cannot travel: nothing is claimed any more */
-    tutti_status status;   /* why work may be left over */
+    uint64_t seen;       /* when a seat without a turn looked at the others, */
+    uint64_t seen_cpu;   /* ns that those had computed, */
+    size_t seen_done;    /* and tasks done */
+    unsigned crashes;    /* workers that died without a range, in a row */
+    bool keeps;          /* its job is kept by workers */
+    bool seeks;          /* the task that cannot be sent, one by one */
+    bool deal;           /* a range each before anybody gets a second */
+    bool broken;         /* it cannot travel: nothing is claimed any more */
+    tutti_status status; /* why work may be left over */
     char why[TT_DETAIL_SIZE];
 };
 

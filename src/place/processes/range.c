@@ -21,6 +21,10 @@
 
 #define AGAIN_NS 2000000u /* until the budget is asked again */
 
+/* Tasks of a nested loop that do nothing for so long may wait for one that has
+ * not begun. */
+#define STILL_NS 1000000000u
+
 /* Whether a process is there for a seat that has none, or on its way. */
 static bool any_free(const struct tt_feeder *f)
 {
@@ -267,6 +271,37 @@ static bool is_led(const struct tt_feed *feed)
     return seat;
 }
 
+/* What the workers with a turn have computed, ever. */
+static uint64_t cpu_of(const struct tt_feed *feed)
+{
+    uint64_t ns = 0;
+    for (const struct tt_seat *seat = feed->seats; seat; seat = seat->next) {
+        clockid_t clock;
+        struct timespec used;
+        if (seat->busy && seat->process &&
+            !clock_getcpuclockid(seat->process->pid, &clock) &&
+            !clock_gettime(clock, &used))
+            ns += (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+    }
+    return ns;
+}
+
+/* Since a while, no task has ended and hardly one computes. */
+static bool stands_still(struct tt_feed *feed, uint64_t now)
+{
+    uint64_t time = now - feed->seen;
+    if (time < STILL_NS)
+        return false;
+    uint64_t cpu = cpu_of(feed);
+    size_t done = atomic_load_explicit(&feed->run->done, memory_order_relaxed);
+    bool still = feed->seen && done == feed->seen_done &&
+                 cpu - feed->seen_cpu < time / 2;
+    feed->seen = now;
+    feed->seen_cpu = cpu;
+    feed->seen_done = done;
+    return still;
+}
+
 bool tt_range_turn(struct tt_feeder *f, struct tt_seat *seat)
 {
     if (seat->busy || !tt_run_by_turns(seat->feed->run))
@@ -275,6 +310,8 @@ bool tt_range_turn(struct tt_feeder *f, struct tt_seat *seat)
         tt_budget_add(1);
     else if (!is_led(seat->feed))
         seat->leads = true;
+    else if (stands_still(seat->feed, f->now))
+        tt_budget_add(1);
     else if (!tt_budget_take(1)) {
         tt_feeder_due(f, f->now + AGAIN_NS);
         return false;
