@@ -232,9 +232,11 @@ static bool spin(const struct tt_channel *channel, uint64_t until)
     return stirs(channel);
 }
 
-/* The other end waits in vain for what was written over. */
-static void look_after(struct tt_link *link)
+void tt_channel_look(struct tt_channel *channel)
 {
+    struct tt_link *link = channel->link;
+    if (!link)
+        return;
     if (atomic_load(&link->out.ring->head) != link->out.at ||
         atomic_load(&link->in.ring->tail) != link->in.at)
         link->broken = true;
@@ -245,7 +247,7 @@ void tt_channel_nudge(struct tt_channel *channel)
     struct tt_link *link = channel->link;
     if (!link)
         return;
-    look_after(link);
+    tt_channel_look(channel);
     atomic_store(&link->map->pair->parked, 0);
     tt_futex_wake_shared(&link->map->pair->parked, 1);
 }
@@ -254,7 +256,6 @@ static void park(struct tt_channel *channel)
 {
     struct tt_link *link = channel->link;
     _Atomic uint32_t *parked = &link->map->pair->parked;
-    look_after(link);
     atomic_store(parked, 1);
     if (!stirs(channel))
         tt_futex_wait_shared(parked, 1, link->rested ? LONG_NS : REST_NS);

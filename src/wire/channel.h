@@ -81,8 +81,12 @@ void tt_channel_wait(struct tt_channel *channel);
  * yields, not while it spins. */
 bool tt_channel_crowded(const struct tt_channel *channel);
 
-/* For a place whose worker does not answer: wakes it, and looks whether what
- * this end wrote is still there. If not, the next look at it says so. */
+/* Whether what this end wrote is still there: the other waits in vain for what
+ * was written over. If not, tt_channel_next() says so. Nobody sends meanwhile.
+ */
+void tt_channel_look(struct tt_channel *channel);
+
+/* For a place whose worker does not answer: looks, and wakes it. */
 void tt_channel_nudge(struct tt_channel *channel);
 
 /* The task that runs, as the worker says: written by it, read by the place. */

@@ -159,11 +159,12 @@ void tutti_worker_at(size_t index)
 }
 
 /* Sends the frames in `answer`, and leaves it empty. They are made apart:
- * others may say something meanwhile. `quiet`: the next answer wakes the place.
- */
+ * others may say something meanwhile. `quiet`: when a frame is there, whose
+ * answer wakes the place. */
 static void deliver(tutti_bytes *answer, uint64_t loop, bool quiet)
 {
     pthread_mutex_lock(&serving.guard);
+    quiet = quiet && tt_channel_ready(serving.channel);
     tutti_bytes empty = serving.channel->out;
     serving.channel->out = *answer;
     *answer = empty;
@@ -223,10 +224,18 @@ static tutti_status answer_frame(struct tt_worker *worker,
         if (!again)
             tt_channel_done(serving.channel);
         if (!status)
-            deliver(answer, worker->loop,
-                    job && worker->loop && tt_channel_ready(serving.channel));
+            deliver(answer, worker->loop, job && worker->loop);
     } while (!status && again);
     return status;
+}
+
+/* Waits for a frame. Others may be in the middle of sending before. */
+static void rest(struct tt_channel *channel)
+{
+    pthread_mutex_lock(&serving.guard);
+    tt_channel_look(channel);
+    pthread_mutex_unlock(&serving.guard);
+    tt_channel_wait(channel);
 }
 
 /* Serves until the channel ends. */
@@ -242,7 +251,7 @@ static tutti_status serve(struct tt_worker *worker, struct tt_channel *channel,
         if (!status && there)
             status = answer_frame(worker, &frame, &parcel, answer);
         else if (!status && !channel->ended)
-            tt_channel_wait(channel);
+            rest(channel);
     }
     if (!status && tt_channel_torn(channel))
         status = tt_fail(TUTTI_ESYS, "the channel ended within a message");

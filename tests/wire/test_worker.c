@@ -345,6 +345,64 @@ static void test_say(void **state)
     assert_int_equal(status, 0);
 }
 
+/* A thread that a job has started says what it has to say while its worker
+ * waits, which looks after what was sent. */
+#define SAYINGS 1000
+#define LONG_TEXT 60000
+
+static void *say_on(void *arg)
+{
+    static char text[LONG_TEXT];
+    (void)arg;
+    for (int i = 0; i < SAYINGS; i++)
+        tutti_worker_say(TUTTI_SAYS_ERR, text, sizeof text);
+    return NULL;
+}
+
+static int talkative_job(void *arg, uint64_t loop, const tutti_parcel *parcel,
+                         tutti_bytes *error)
+{
+    pthread_t thread;
+    (void)arg, (void)loop, (void)parcel, (void)error;
+    return pthread_create(&thread, NULL, say_on, NULL) ||
+           pthread_detach(thread);
+}
+
+static void test_say_while_idle(void **state)
+{
+    struct tt_channel channel;
+    int theirs, status;
+    size_t said = 0;
+    (void)state;
+    make(&channel, &theirs);
+    pid_t pid = fork();
+    if (pid == 0) {
+        tutti_worker calls = {NULL, talkative_job, any_forget, talk};
+        close(channel.fd);
+        _exit(tutti_worker_serve(theirs, &calls) ? 1 : 0);
+    }
+    close(theirs);
+    struct tt_frame frame = {.kind = TT_FRAME_JOB, .loop = 8};
+    assert_int_equal(tt_frame_put(&channel.out, frame, NULL, 0), TUTTI_OK);
+    tt_channel_send(&channel, false);
+    uint64_t until = tt_clock() + 60000000000u;
+    while (said < (size_t)SAYINGS * LONG_TEXT && tt_clock() < until) {
+        tutti_parcel parcel;
+        bool there;
+        tt_channel_nudge(&channel);
+        assert_int_equal(tt_channel_next(&channel, &there, &frame, &parcel),
+                         TUTTI_OK);
+        assert_false(channel.ended);
+        if (there && frame.kind == TT_FRAME_SAID)
+            said += parcel.size;
+        usleep(20);
+    }
+    assert_int_equal(said, (size_t)SAYINGS * LONG_TEXT);
+    tt_channel_fini(&channel);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* A zygote in a child process; its control socket. Its workers write their
  * first byte to the channel, then wait. */
 static int start_zygote(pid_t *pid)
@@ -466,6 +524,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_serve),
         cmocka_unit_test(test_say),
+        cmocka_unit_test(test_say_while_idle),
         cmocka_unit_test(test_zygote),
         cmocka_unit_test(test_zygote_nonsense),
         cmocka_unit_test(test_zygote_killed),
