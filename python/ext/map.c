@@ -65,10 +65,11 @@ static int read_seconds(double *out, PyObject *object)
     return 0;
 }
 
-static int read_errors(struct tt_py_map *map, PyObject *object)
+/* A crew may have exceptions collected. */
+static int read_errors(struct tt_py_map *map, PyObject *object, bool crew)
 {
     static const char *const names[] = {"raise", "return", "collect"};
-    int known = map->queue ? 3 : 2;
+    int known = crew ? 3 : 2;
     for (int i = 0; PyUnicode_Check(object) && i < known; i++)
         if (PyUnicode_CompareWithASCIIString(object, names[i]) == 0) {
             map->errors = (enum tt_py_errors)i;
@@ -144,12 +145,13 @@ static int report_progress(void *context, size_t done, size_t n)
     return result ? 0 : 1;
 }
 
-static int read_arguments(struct tt_py_map *map, PyObject *const *args)
+static int read_arguments(struct tt_py_map *map, PyObject *const *args,
+                          bool crew)
 {
     tutti_options *options = &map->options;
     map->f = args[F];
     if (check_function(args[F], args[ITERABLES]) < 0 ||
-        read_on(map, args[ON]) < 0 || read_errors(map, args[ERRORS]) < 0)
+        read_on(map, args[ON]) < 0 || read_errors(map, args[ERRORS], crew) < 0)
         return -1;
     options->on = map->on;
     if (args[WORKERS] != Py_None &&
@@ -411,7 +413,7 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
     PyObject *results = NULL, *caught = NULL;
     if (n != ARGS && n != CHUNK)
         return PyErr_Format(PyExc_TypeError, "expected %d arguments", ARGS);
-    if (read_arguments(&map, args) < 0)
+    if (read_arguments(&map, args, n == ARGS) < 0)
         return NULL;
     map.star = map.star || args[STAR] == Py_True;
     map.chunk = n > CHUNK ? PyLong_AsSize_t(args[CHUNK]) : 0;

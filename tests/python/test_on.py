@@ -160,3 +160,9 @@ with tutti.Pool(2) as pool:
 print(os.getpid() in found)
 """)
     assert out == "False\n"
+
+
+def test_only_pools_collect_exceptions(workers):
+    for items in range(9), iter(range(9)):
+        with pytest.raises(ValueError, match="errors must be"):
+            tutti.map(lambda x: 1 // x, items, on=workers, errors="collect")
