@@ -44,10 +44,13 @@ def _unpicklable(error):
 
 
 def call_back(function, value):
-    """A callback that fails is reported, and changes nothing else."""
+    """A callback that fails, or exits, is reported, and changes nothing else;
+    an interrupt is the user's."""
     try:
         function(value)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         sys.excepthook(*sys.exc_info())
 
 

@@ -9,6 +9,7 @@ import os
 import pickle
 import queue
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -134,6 +135,15 @@ def test_a_callback_that_fails_is_reported(pool, capsys):
 
     assert pool.apply_async(square, (3,), callback=broken).get() == 9
     assert "LookupError: in the callback" in capsys.readouterr().err
+
+
+def test_a_callback_that_exits_is_reported_too(pool, capsys):
+    for _ in range(10):  # more than a pool has threads for maps
+        result = pool.map_async(square, [3], callback=lambda _: sys.exit("so"))
+        assert result.get(60) == [9]
+    result = pool.apply_async(square, (3,), callback=lambda _: sys.exit("so"))
+    assert result.get(60) == 9
+    assert capsys.readouterr().err.count("SystemExit: so") == 11
 
 
 def test_async_result(pool):
