@@ -205,7 +205,7 @@ class File:
 
     def write(self, data):
         self.check()
-        self.parts.append(data)
+        self.parts.append(bytes(data))  # a bytearray may change
 
     def getvalue(self):
         return b"".join(self.parts)

@@ -110,6 +110,23 @@ def quiet_maps(f, items, tried):
     pytest.skip("this machine never wanted workers")
 
 
+class Clears:
+    """Pickling it empties a bytearray that was pickled before."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __reduce__(self):
+        self.data.clear()
+        return int, ()
+
+
+def test_what_was_written_stays():
+    data = bytearray(1 << 17)
+    made = _wire.dumps((data, Clears(data)), None, _tutti.Trial(60))
+    assert _wire.load(made) == (bytes(1 << 17), 0) and not data
+
+
 def test_a_map_goes_on_in_the_caller():
     seen, some = [], crowd(5000)
     n = 300
