@@ -439,6 +439,34 @@ def test_signal_handlers_interrupt_the_wait():
         signal.signal(signal.SIGALRM, old)
 
 
+def never_arrives():
+    time.sleep(60)
+
+
+class Late:
+    def __call__(self, x):
+        return x
+
+    def __reduce__(self):
+        return never_arrives, ()
+
+
+def test_who_prepares_for_what_was_given_up_makes_room():
+    def stop(*unused):
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            tutti.map(Late(), [1, 2], on="processes:1")
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    began = time.monotonic()
+    assert tutti.map(abs, [-1, 2], on="processes:1") == [1, 2]
+    assert time.monotonic() - began < 40
+
+
 def test_standard_input_is_not_the_workers():
     def read(x):
         return os.read(0, 10)

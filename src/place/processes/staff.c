@@ -22,6 +22,7 @@
 #define GONE_MS 100 /* for one that closed its control socket */
 #define LOOK_NS \
     100000000u /* for a worker to start, or its zygote is looked at */
+#define UNWANTED_NS 2000000000u /* to prepare for what others need not wait */
 #define FAILURES_MOST 3
 
 _Atomic uint64_t tt_pool_idle_ns = 60000000000u;
@@ -336,6 +337,18 @@ void tt_staff_tend(struct tt_feeder *f)
     }
 }
 
+/* Whether a process makes room for one of `other`: it is idle, and of another
+ * command, or prepares still, and perhaps for ever, for a run that has ended.
+ */
+static bool may_go(struct tt_feeder *f, const struct tt_process *p,
+                   const struct tt_zygote *other)
+{
+    if (p->state == TT_PROCESS_IDLE)
+        return p->zygote != other;
+    return p->state == TT_PROCESS_PREPARES && !p->seat &&
+           passed(f, p->since, UNWANTED_NS);
+}
+
 static unsigned count_processes(struct tt_feeder *f, struct tt_process **idle,
                                 const struct tt_zygote *other)
 {
@@ -343,14 +356,14 @@ static unsigned count_processes(struct tt_feeder *f, struct tt_process **idle,
     *idle = NULL;
     for (struct tt_process *p = f->processes; p; p = p->next) {
         count += p->state < TT_PROCESS_DYING;
-        if (p->state == TT_PROCESS_IDLE && p->zygote != other)
+        if (may_go(f, p, other))
             *idle = p;
     }
     return count;
 }
 
-/* Forks until as many processes start as seats wait. When the place is full,
- * an idle process of another command makes room. */
+/* Forks until as many processes start as seats wait, if the place is not full,
+ * or one makes room. */
 static tutti_status fork_wanted(struct tt_feeder *f, struct tt_zygote *z)
 {
     while (z->starting < z->wanted && !z->gone) {
