@@ -48,15 +48,17 @@ class _End:
 
     def __init__(self, queue):
         self.queue = queue
-        self.begun = False
-        self.guard = _thread.allocate_lock()  # guards begun
+        self.turns = [None]  # who takes it waits; a signal's handler might
+        # come back to a lock
         self.until = _thread.allocate_lock()  # held until it has come
         self.until.acquire()
 
     def first(self):
-        with self.guard:
-            first, self.begun = not self.begun, True
-        return first
+        try:
+            self.turns.pop()
+        except IndexError:
+            return False
+        return True
 
     def begin(self):
         """Has a thread wait, if none does."""
@@ -65,7 +67,7 @@ class _End:
         try:
             _thread.start_new_thread(self.wait, ())
         except RuntimeError:  # no more threads: whoever joins will wait
-            self.begun = False
+            self.turns.append(None)
 
     def wait(self):
         try:

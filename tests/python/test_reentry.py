@@ -2,11 +2,13 @@
 handler of a signal, or in a finalizer."""
 
 import signal
+import sys
 import threading
 
 import pytest
 
 import tutti
+from tutti._crew import _End
 from tutti._future import Future
 from tutti._signal import Condition, Event
 
@@ -75,6 +77,34 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 print("done")
 """)
     assert (out, err) == ("done\n", "")
+
+
+class Queue:
+    dead = False
+    ends = 0
+
+    def end(self):
+        self.ends += 1
+
+
+def test_a_crew_that_is_ended_while_it_is_ended():
+    queue = Queue()
+    end = _End(queue)
+
+    def trace(frame, event, arg):
+        if frame.f_code is _End.first.__code__:
+            end.begin()  # as a signal's handler would, between any two lines
+        return trace
+
+    def run():
+        sys.settrace(trace)
+        end.begin()
+        sys.settrace(None)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive() and end.join(20) and queue.ends == 1
 
 
 class Maps:
