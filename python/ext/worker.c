@@ -158,10 +158,13 @@ static int run_range(void *arg, uint64_t loop, size_t begin, size_t end,
         result = PyObject_CallMethod(
             arg, "range", "KnnION", (unsigned long long)loop, (Py_ssize_t)begin,
             (Py_ssize_t)(end - begin), worker, view, tt_py_blocks(parcel));
-    fflush(stdout); /* what C code has printed */
-    int gives = some_ran < *ran ? TUTTI_RANGE_GIVES : 0;
+    fflush(stdout);        /* what C code has printed */
+    if (result == Py_None) /* it could not be read */
+        some_ran = 0;
+    int status = some_ran < *ran ? TUTTI_RANGE_GIVES : 0;
     *ran = some_ran;
-    int status = result && tt_py_put(result, out) == TUTTI_OK ? gives : -1;
+    if (!result || (result != Py_None && tt_py_put(result, out) != TUTTI_OK))
+        status = -1;
     Py_XDECREF(result);
     if (PyErr_Occurred())
         PyErr_Print();

@@ -1,13 +1,30 @@
 """Worker processes of one owner, and the tasks that wait for them."""
 
+import _imp
 import _thread
 import atexit
 import os
+import sys
 import weakref
 
 from . import _fault, _job, _tutti
 from ._fault import cut
 from ._wire import refuse
+
+def free_imports():
+    """An interrupt may fall between importlib's taking of the import lock and
+    its try: the lock is then this thread's for ever, and no other one can
+    import. Where no importlib is about to release it, that is done here."""
+    frame = sys._getframe()
+    while frame:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return
+        frame = frame.f_back
+    try:
+        _imp.release_lock()
+    except RuntimeError:
+        pass  # it is another thread's, or free
+
 
 # The queues whose loops run; the interpreter's exit ends them.
 _open = {}
@@ -79,6 +96,7 @@ class _End:
     def join(self, timeout):
         if self.queue.dead:
             return True
+        free_imports()
         self.begin()
         if self.first():
             self.wait()

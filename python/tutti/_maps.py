@@ -4,6 +4,7 @@ import _thread
 from collections import deque
 
 from . import _fault
+from ._crew import free_imports
 from ._result import AsyncResult, original
 
 MOST = 8  # threads of a pool; more maps wait for one
@@ -75,6 +76,7 @@ class MapResult(AsyncResult):
         pool = self._pool
         if pool is None or pool._crew.dead:
             return
+        free_imports()
         if timeout is None:
             timeout = _thread.TIMEOUT_MAX
         if self._over.acquire(

@@ -170,7 +170,9 @@ class Worker:
             columns = _arrived(load_range, view, blocks)
         except BaseException as error:
             survive(error)
-            what = "arguments of task %d and behind cannot be read"
+            if n > 1:
+                return None  # they come again one by one
+            what = "the arguments of task %d cannot be read"
             refusal = refuse(what % (base + begin), error)
             return dump((base + begin, Caught(refusal, text_of(error)), []))
         results = _tutti.range(

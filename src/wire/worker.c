@@ -85,7 +85,7 @@ static tutti_status run(struct tt_worker *worker, struct tt_frame *frame,
                              frame->end, frame->worker, parcel, out, &ran);
     if (gives && gives != TUTTI_RANGE_GIVES)
         return tt_fail(TUTTI_ETASK, "the worker was told to end");
-    if (ran > tasks || (ran == 0 && tasks))
+    if (ran > tasks || (ran == 0 && tasks && !gives))
         return tt_fail(TUTTI_ETASK, "the worker ran %zu of %zu tasks", ran,
                        tasks);
     answer.to = tt_clock();

@@ -252,3 +252,52 @@ def test_an_event_is_one():
     assert event.wait(30) and event.is_set()
     with event._cond:  # a finalizer may come here
         event.set()
+
+
+def test_an_import_lock_that_an_interrupt_left(script):
+    """Threads that settle outcomes import what these need."""
+    out, err = script("""
+import _imp, os, time
+import tutti
+
+def die(x):
+    os.kill(os.getpid(), 9)
+
+with tutti.Executor(1) as executor, tutti.Pool(1) as pool:
+    assert executor.submit(abs, -1).result() == pool.apply(abs, (-1,)) == 1
+    for begin in (lambda: executor.submit(die, 0).result,
+                  lambda: pool.map_async(die, [0]).get):
+        _imp.acquire_lock()  # as if by importlib, and then an interrupt
+        try:
+            wait = begin()
+            time.sleep(0.3)  # a thread settles it
+            wait(20)
+        except tutti.Error as error:
+            print(type(error).__name__)
+""")
+    assert (out, err) == ("WorkerLostError\n" * 2, "")
+
+
+@pytest.mark.parametrize("errors", ["raise", "return"])
+def test_one_of_a_range_cannot_be_read(errors):
+    """The others of its range are run, and the error names it."""
+    f = lambda x: 7  # noqa: E731
+    tutti.map(f, [0] * 1000, on="processes:2")  # it is known to be short
+    with tutti.Pool(2) as pool:
+        for spread in (
+            lambda: tutti.map(f, items, on="processes:2", errors=errors),
+            lambda: pool.map(f, items, chunksize=5),
+        ):
+            items = [0] * 7 + [BadLoad()] + [0] * 2
+            try:
+                results = spread()
+            except tutti.UnpicklableError as error:
+                assert error.tutti.index == 7
+            else:
+                assert results[:7] == [7] * 7 and results[8:] == [7] * 2
+                assert "task 7" in str(results[7])
+
+
+class BadLoad:
+    def __reduce__(self):
+        return int, ("mine",)

@@ -93,7 +93,8 @@ def test_arguments(where, how):
 def test_results(where, how):
     error = mapped(lambda x: BAD[where](how) if x == 1 else x, [0, 1, 2])
     assert type(error) is tutti.UnpicklableError
-    assert error.tutti.index == 1
+    if "and behind" not in str(error):  # results that came together
+        assert error.tutti.index == 1
     assert error.__cause__ is not None
 
 

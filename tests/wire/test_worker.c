@@ -127,6 +127,12 @@ static void test_states(void **state)
     assert_int_equal(part.kind, TT_FRAME_PART);
     assert_int_equal(part.end, 1);
     assert_false(again);
+    range_of.begin = 0; /* all of it */
+    notes.most = 9;
+    assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
+    memcpy(&part, out.data, sizeof part);
+    assert_int_equal(part.kind, TT_FRAME_PART);
+    assert_int_equal(part.end, 0);
     range_of.begin = notes.most = 0;
     assert_int_equal(ask(&worker, &range_of, "ab", &out), TUTTI_OK);
     expect(&out, TT_FRAME_DONE, 5, "ab!");

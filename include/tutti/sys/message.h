@@ -188,7 +188,8 @@ typedef struct tutti_worker {
      * the number of its lane: 1, 2, ... *ran is end - begin at the call; a
      * worker that sets it lower (not to 0) has its results sent at once, and
      * is called again with the same parcel for the rest; but with
-     * TUTTI_RANGE_GIVES the rest goes back, for any worker. Returns that, 0, or
+     * TUTTI_RANGE_GIVES the rest goes back, for any worker; all of it (0), when
+     * it cannot be read: it comes again task by task. Returns that, 0, or
      * anything else to end the worker. */
     int (*range)(void *arg, uint64_t loop, size_t begin, size_t end,
                  unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,

@@ -365,6 +365,21 @@ static void account(struct tt_seat *seat, uint64_t *from, uint64_t *to)
     tt_lane_turn(lane, TT_COPY, *to);
 }
 
+/* A range came back that its worker cannot read: one task of it, perhaps. */
+static tutti_status unread(struct tt_seat *seat, const struct tt_frame *frame)
+{
+    struct tt_feed *feed = seat->feed;
+    uint64_t number = seat->process->number, from = frame->to, to = frame->to;
+    const struct tt_entry *entry = tt_ledger_runs(&feed->ledger, number);
+    if (frame->loop != feed->loop || !entry ||
+        entry->range.end - entry->range.begin <= feed->run->unit ||
+        !tt_ledger_give(&feed->ledger, number, frame->begin))
+        return tt_fail(TUTTI_ESYS, "it gave back tasks that it did not have");
+    account(seat, &from, &to);
+    feed->seeks = true;
+    return TUTTI_OK;
+}
+
 tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
                            const struct tt_frame *frame,
                            const tutti_parcel *parcel)
@@ -373,6 +388,8 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
     tutti_run *run = feed->run;
     struct tt_range range = {frame->begin, frame->end};
     uint64_t from = frame->from, to = frame->to;
+    if (frame->kind == TT_FRAME_PART && frame->begin == frame->end)
+        return unread(seat, frame);
     size_t failed = SIZE_MAX, tasks = range.end - range.begin;
     if (frame->loop != feed->loop ||
         !tt_ledger_done(&feed->ledger, seat->process->number, range.begin,
