@@ -17,7 +17,7 @@ class Maps:
     def __init__(self):
         self._waiting = deque()
         self._threads = 0
-        self._guard = _thread.allocate_lock()  # guards both
+        self._guard = _thread.RLock()  # guards both; a handler may come again
 
     def add(self, result):
         with self._guard:

@@ -107,6 +107,20 @@ def test_a_crew_that_is_ended_while_it_is_ended():
     assert not thread.is_alive() and end.join(20) and queue.ends == 1
 
 
+def test_a_map_that_begins_while_one_begins():
+    results = []
+    with tutti.Pool(1) as pool:
+
+        def run():
+            with pool._maps._guard:  # as a signal's handler would
+                results.append(pool.map_async(abs, [-1]))
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert results and results[0].get(60) == [1]
+
+
 class Maps:
     """What maps while it is pickled."""
 
