@@ -108,14 +108,15 @@ static void stand_by(struct tt_py_queue *q, uint32_t seen, double seconds)
     tt_py_outcome_wait(outer);
 }
 
-/* Other threads, which may settle what this one waits for, can import again. */
-static void free_imports(struct tt_py_state *state)
+/* Other threads, which may settle what this one waits for, can import again.
+ * -1: a signal raised. */
+static int free_imports(struct tt_py_state *state)
 {
     PyObject *crew = tt_py_crew(state);
     PyObject *done =
         crew ? PyObject_CallMethod(crew, "free_imports", NULL) : NULL;
     Py_XDECREF(done);
-    PyErr_Clear();
+    return done ? 0 : -1;
 }
 
 /* Settles what arrived, once something may have. What another thread has told
@@ -124,8 +125,8 @@ static void free_imports(struct tt_py_state *state)
 static int help(struct tt_py_queue *q, uint32_t seen, double seconds)
 {
     if (!atomic_load_explicit(&q->backlog.arrived, memory_order_acquire)) {
-        if (tt_py_importing(q->state))
-            free_imports(q->state);
+        if (tt_py_importing(q->state) && free_imports(q->state) < 0)
+            return -1;
         stand_by(q, seen, seconds);
     }
     return tt_py_outcome_settle(q, true) < 0 ? -1 : PyErr_CheckSignals();

@@ -1,9 +1,11 @@
 """Locks of tutti's own that their thread may come to a second time: in the
 handler of a signal, or in a finalizer."""
 
+import _imp
 import signal
 import sys
 import threading
+import time
 
 import pytest
 
@@ -290,6 +292,22 @@ with tutti.Executor(1) as executor, tutti.Pool(1) as pool:
             print(type(error).__name__)
 """)
     assert (out, err) == ("WorkerLostError\n" * 2, "")
+
+
+def test_an_interrupt_while_imports_are_freed(monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tutti._crew.free_imports", interrupt)
+    with tutti.Executor(1) as executor:
+        future = executor.submit(time.sleep, 1)
+        _imp.acquire_lock()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                future.result()
+        finally:
+            _imp.release_lock()
+            monkeypatch.undo()
 
 
 @pytest.mark.parametrize("errors", ["raise", "return"])
