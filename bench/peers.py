@@ -657,6 +657,8 @@ def install():
     for package in PACKAGES:
         if subprocess.run(pip + [package]).returncode:
             print(package, "cannot be installed")
+    for pth in theirs.glob("distutils-*.pth"):  # setuptools': 20 ms a start
+        pth.unlink()
 
 
 def facts():
