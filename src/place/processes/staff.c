@@ -22,7 +22,10 @@
 #define GONE_MS 100 /* for one that closed its control socket */
 #define LOOK_NS \
     100000000u /* for a worker to start, or its zygote is looked at */
-#define UNWANTED_NS 2000000000u /* to prepare for what others need not wait */
+/* Nobody waits longer for who prepares for a run that has ended: longer than
+ * modules take to import, or a worker would never come to know a function whose
+ * runs are short. */
+#define UNWANTED_NS 20000000000u
 #define FAILURES_MOST 3
 
 _Atomic uint64_t tt_pool_idle_ns = 60000000000u;
