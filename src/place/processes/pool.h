@@ -130,7 +130,8 @@ struct tt_feed {
     size_t seen_done;    /* and tasks done */
     unsigned crashes;    /* workers that died without a range, in a row */
     bool keeps;          /* its job is kept by workers */
-    bool seeks;          /* the task that cannot travel, one by one */
+    bool seeks;          /* the task that cannot be sent, one by one */
+    bool unread;         /* what comes back goes again one by one */
     bool deal;           /* a range each before anybody gets a second */
     bool broken;         /* it cannot travel: nothing is claimed any more */
     tutti_status status; /* why work may be left over */

@@ -82,7 +82,8 @@ static double first_tasks(const struct tt_feed *feed)
  * alone; so are the ranges of a worker that will be replaced. 0: it is not. */
 static size_t tasks_given(const struct tt_feed *feed)
 {
-    if (feed->run->options.task_timeout > 0 || feed->seeks)
+    if (feed->run->options.task_timeout > 0 || feed->seeks ||
+        (feed->unread && tt_ledger_held(&feed->ledger, 0)))
         return 1;
     if (feed->message->range_tasks)
         return feed->message->range_tasks;
@@ -376,7 +377,7 @@ static tutti_status unread(struct tt_seat *seat, const struct tt_frame *frame)
         !tt_ledger_give(&feed->ledger, number, frame->begin))
         return tt_fail(TUTTI_ESYS, "it gave back tasks that it did not have");
     account(seat, &from, &to);
-    feed->seeks = true;
+    feed->unread = true;
     return TUTTI_OK;
 }
 
