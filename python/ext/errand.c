@@ -71,9 +71,10 @@ static struct tt_py_function *function_of(struct tt_py_queue *q, PyObject *f)
         return made;
     }
     made->slot = q->slot++ % TT_PY_SLOTS;
-    tt_py_function_drop(q->functions[made->slot]);
+    struct tt_py_function *old = q->functions[made->slot];
     q->functions[made->slot] = made;
     made->users++;
+    tt_py_function_drop(old); /* its end may submit something */
     return made;
 }
 

@@ -11,6 +11,7 @@ from . import _fault, _job, _tutti
 from ._fault import cut
 from ._wire import refuse
 
+
 def free_imports():
     """An interrupt may fall between importlib's taking of the import lock and
     its try: the lock is then this thread's for ever, and no other one can

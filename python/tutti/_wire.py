@@ -455,12 +455,18 @@ def dump_failure(index, error, done, begin):
         return dump((index, error, []))
 
 
-def dump_results(results, begin, base):
-    """Parts of bytes, and a list of buffers. Tasks are counted from `base`."""
+def dump_results(results, begin, base, keep=False):
+    """Parts of bytes, and a list of buffers. Tasks are counted from `base`.
+
+    keep: an exception stands for what cannot be sent."""
     try:
         return _dump_list(results, begin)
     except BaseException as error:
         survive(error)
+        if keep:
+            for i, refusal in _refusals(results, base + begin):
+                results[i] = refusal
+            return _dump_list(results, begin)
         at, cause = first_bad(results, dumps) or (0, error)
         index = base + begin + at
         refusal = _refuse_result(results[at], index, cause)
@@ -477,6 +483,14 @@ def _dump_list(results, begin):
 def _refuse_result(result, index, cause):
     what = "the result %s of task %d cannot be sent back" % (cut(result), index)
     return Caught(refuse(what, cause), text_of(cause))
+
+
+def _refusals(results, first):
+    """Which of them cannot be sent, and why."""
+    for i, result in enumerate(results):
+        bad = first_bad([result], dumps)
+        if bad:
+            yield i, _refuse_result(result, first + i, bad[1])
 
 
 class Collector:
@@ -502,10 +516,7 @@ class Collector:
             return as_block(*dump((faults, _mark(results, begin))))
         except BaseException as error:
             survive(error)
-        for i, result in enumerate(results):
-            bad = first_bad([result], dumps)
-            if bad:
-                index = base + begin + i
-                faults[index] = _refuse_result(result, index, bad[1])
-                results[i] = MISSING
+        for i, refusal in _refusals(results, base + begin):
+            faults[base + begin + i] = refusal
+            results[i] = MISSING
         return as_block(*dump((faults, _mark(results, begin))))

@@ -174,7 +174,10 @@ class Worker:
                 return None  # they come again one by one
             what = "the arguments of task %d cannot be read"
             refusal = refuse(what % (base + begin), error)
-            return dump((base + begin, Caught(refusal, text_of(error)), []))
+            refusal = Caught(refusal, text_of(error))
+            if self.caught is caught:
+                return dump_results([refusal], begin, base)
+            return dump((base + begin, refusal, []))
         results = _tutti.range(
             self.f, columns, self.star, self.caught, begin, n, worker, base,
             seed, self.given
@@ -184,4 +187,4 @@ class Worker:
             return dump_failure(index, sendable(index, error), done, begin)
         if type(self.caught) is Collector:
             return self.caught.dump(results, begin, base)
-        return dump_results(results, begin, base)
+        return dump_results(results, begin, base, self.caught is caught)

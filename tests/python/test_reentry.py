@@ -308,28 +308,3 @@ def test_an_interrupt_while_imports_are_freed(monkeypatch):
         finally:
             _imp.release_lock()
             monkeypatch.undo()
-
-
-@pytest.mark.parametrize("errors", ["raise", "return"])
-def test_one_of_a_range_cannot_be_read(errors):
-    """The others of its range are run, and the error names it."""
-    f = lambda x: 7  # noqa: E731
-    tutti.map(f, [0] * 1000, on="processes:2")  # it is known to be short
-    with tutti.Pool(2) as pool:
-        for spread in (
-            lambda: tutti.map(f, items, on="processes:2", errors=errors),
-            lambda: pool.map(f, items, chunksize=5),
-        ):
-            items = [0] * 7 + [BadLoad()] + [0] * 2
-            try:
-                results = spread()
-            except tutti.UnpicklableError as error:
-                assert error.tutti.index == 7
-            else:
-                assert results[:7] == [7] * 7 and results[8:] == [7] * 2
-                assert "task 7" in str(results[7])
-
-
-class BadLoad:
-    def __reduce__(self):
-        return int, ("mine",)

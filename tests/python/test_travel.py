@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import threading
 
 import pytest
 
@@ -257,3 +258,24 @@ def test_iterators_of_bad_items(how):
     error = mapped(lambda x: 7, items, on="processes:2")
     assert type(error) is tutti.UnpicklableError
     assert error.tutti.index == 500
+
+
+@pytest.mark.parametrize("on", ["processes:2", "pool"])
+@pytest.mark.parametrize("bad", ["argument", "result"])
+def test_others_of_a_range_are_run(on, bad):
+    """The error names the one that cannot travel, or stands for it."""
+    f = (lambda x: 7) if bad == "argument" else (
+        lambda x: threading.Lock() if x == 7 else 7)
+    items = [0] * 7 + [BadLoad("raise") if bad == "argument" else 7] + [0] * 20
+    with tutti.Pool(2) as pool:
+        place = pool if on == "pool" else on
+        tutti.map(f, [0] * 1000, on=place)  # it is known to be short
+        results = tutti.map(f, items, on=place, errors="return")
+        assert results[:7] + results[8:] == [7] * 27
+        assert type(results[7]) is tutti.UnpicklableError
+        assert "task 7" in str(results[7])
+        with pytest.raises(tutti.UnpicklableError) as caught:
+            pool.map(f, items, chunksize=9)
+        assert caught.value.tutti.index == 7
+        results = caught.value.tutti.results
+        assert [results[i] for i in range(28) if i != 7] == [7] * 27
