@@ -315,23 +315,31 @@ class ApplyIdle(Apply):
 
 
 class Map100:
-    """Map of 100 tasks that do nothing."""
+    """Map of 100 tasks that do nothing, back to back."""
 
     needs, wanted, n = "map", ">= 5 x multiprocessing", 100
+    repeats = 50
 
     def __init__(self, quick):
         self.items = range(self.n)
 
     def __call__(self, pool):
         begin = time.perf_counter()
-        got = pool.map(same, self.items)
+        for _ in range(self.repeats):
+            got = pool.map(same, self.items)
         taken = time.perf_counter() - begin
         if len(got) != len(self.items) or got[-1] != self.items[-1]:
             raise Missing("wrong results")
-        return taken
+        return taken / self.repeats
 
 
-class MapMillion(Map100):
+class Map100Once(Map100):
+    """One such map, after another pool's."""
+
+    repeats = 1
+
+
+class MapMillion(Map100Once):
     """Map of 10^6 tasks that do nothing."""
 
     wanted, n = ">= 2.5 x multiprocessing", 10 ** 6
@@ -400,6 +408,7 @@ class ResultBorn(Result):
 
 
 CASES = {"apply": Apply, "apply-idle": ApplyIdle, "map-100": Map100,
+         "map-100-once": Map100Once,
          "map-million": MapMillion, "submit": Submit, "argument": Argument,
          "result": Result, "result-made": ResultMade,
          "result-born": ResultBorn}
