@@ -14,7 +14,7 @@
 #include "core/status.h"
 #include "wire/link.h"
 
-#define SPIN_NS 50000u /* a wait that is likely shorter is spent spinning */
+#define SPIN_NS 100000u /* a wait that is likely shorter is spent spinning */
 #define PAUSES 100
 #define YIELDS 100
 #define REST_NS 1000000000u  /* an idle worker gives back its memory */

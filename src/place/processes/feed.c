@@ -180,7 +180,7 @@ static bool has_work(struct tt_feed *feed)
 {
     return !feed->broken &&
            (tt_run_open(feed->run) || tt_ledger_held(&feed->ledger, 0) ||
-            tt_run_left(feed->run) > 0);
+            tt_run_left(feed->run) > 0 || tt_range_divides(feed));
 }
 
 static struct tt_frame job_frame(const struct tt_feed *feed)
@@ -344,7 +344,8 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     if (!tasks)
         tt_range_end_turn(seat);
     if (tasks ? !tt_range_turn(f, seat)
-              : tt_budget_nested || others_wait(f, feed))
+              : !tt_run_open(feed->run) || tt_budget_nested ||
+                    others_wait(f, feed))
         return;
     struct tt_process *p = tt_staff_idle(f, command, !tasks);
     if (!p && tasks) {
@@ -533,10 +534,7 @@ static void serve(struct tt_feeder *f, struct tt_seat *seat)
         return;
     bool waits =
         tt_run_open(feed->run) || (seat->dealt && !tt_range_dealt(f, feed));
-    bool stays = (waits && has_work(feed)) ||
-                 (feed->message->gives &&
-                  tt_ledger_divides(&feed->ledger, feed->run->unit));
-    if (!stays || feed->broken)
+    if (feed->broken || !(waits ? has_work(feed) : tt_range_divides(feed)))
         leave(f, seat);
     else if (seat->lane->kind != TT_WAIT)
         tt_lane_turn(seat->lane, TT_WAIT, tt_clock());

@@ -13,6 +13,11 @@
 #define FLOOR_NS 1e6
 #define TARGET_BYTES 4e6
 #define GROWTH 4
+
+/* Many tasks that are known to be short keep a worker busy for so long before
+ * another one is worth its waking; few go to all. */
+#define PART_NS 50e3
+#define FEW 4
 #define TRIP_NS 600e3
 #define TAIL 3
 
@@ -55,6 +60,12 @@ static double left_of(const struct tt_feed *feed)
     return (double)left;
 }
 
+bool tt_range_divides(const struct tt_feed *feed)
+{
+    return feed->message->gives &&
+           tt_ledger_divides(&feed->ledger, feed->run->unit);
+}
+
 static double workers_of(struct tt_feed *feed)
 {
     return atomic_load_explicit(&feed->run->joined, memory_order_relaxed);
@@ -73,8 +84,10 @@ static double first_tasks(const struct tt_feed *feed)
     }
     if (each <= 0)
         return 1;
-    if (feed->message->gives && without && left * each < FLOOR_NS * without)
-        return ceil(left / without);
+    if (feed->message->gives && without && left * each < FLOOR_NS * without) {
+        double parts = left > FEW * seats ? ceil(left * each / PART_NS) : seats;
+        return ceil(left / fmin(parts, without));
+    }
     return fmin(left / (4 * seats), FLOOR_NS / each);
 }
 

@@ -14,6 +14,9 @@ void tt_range_fail(struct tt_feeder *f, struct tt_feed *feed,
  * matters. */
 bool tt_range_dealt(const struct tt_feeder *f, const struct tt_feed *feed);
 
+/* Whether workers hold ranges of which they may give back a part. */
+bool tt_range_divides(const struct tt_feed *feed);
+
 /* Whether the process of a seat has run as many ranges as it may. */
 bool tt_range_worn_out(const struct tt_seat *seat);
 
