@@ -54,8 +54,8 @@ class Baggage:
             reduction.send_handle(connection, mine, pid)
 
         address, key = sharer.register(send, int)
-        self.kept[key] = mine
         self.cache = sharer._cache
+        self.kept[key] = mine
         return Handle((address, key), authkey())
 
     def close(self, close=os.close):
@@ -65,7 +65,8 @@ class Baggage:
             close(file)
 
     def __del__(self):
-        self.close()  # at the interpreter's end there are no imports
+        if self.__dict__.get("kept"):  # __init__ may have been interrupted
+            self.close()  # at the interpreter's end there are no imports
 
 
 class Handle:
