@@ -140,9 +140,12 @@ def run_pool_fork(f, items, options):
     """A child that is forked while a pool is open has its own."""
     pool = opened("Pool", options)
     result = pool.map_async(f, items)
+    signals = [signal.SIGINT, signal.SIGUSR2]  # the parent's, not the child's
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     child = os.fork()
     if not child:
         child_main(pool)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     try:
         return result.get()
     finally:
