@@ -20,11 +20,21 @@ static struct tt_py_cost *slot_of(struct tt_py_map *map)
     return &map->state->costs[(key >> 4 ^ key >> 12) % TT_PY_COSTS];
 }
 
-double tt_py_cost_clock(void)
+static double read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double tt_py_cost_clock(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double tt_py_cost_cpu(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Whether what was measured says something about data of this weight. */

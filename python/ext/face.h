@@ -283,6 +283,7 @@ double tt_py_weigh_blocks(const tutti_parcel *parcel);
 
 /* cost.c */
 double tt_py_cost_clock(void);
+double tt_py_cost_cpu(void); /* of this thread */
 /* What `map` is expected to cost; what it did cost. */
 void tt_py_cost_get(struct tt_py_map *map);
 void tt_py_cost_put(struct tt_py_map *map);

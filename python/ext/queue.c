@@ -66,13 +66,6 @@ static PyObject *queue_post(struct tt_py_queue *q, PyObject *const *args,
 
 /* Waiting. */
 
-static double now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec + (double)at.tv_nsec * 1e-9;
-}
-
 static void nap(void)
 {
     struct timespec time = {.tv_nsec = (long)(NARROW * 1e9)};
@@ -152,10 +145,10 @@ static PyObject *queue_wait(struct tt_py_queue *q, PyObject *const *args,
         until = PyFloat_AsDouble(args[1]);
         if (until == -1 && PyErr_Occurred())
             return NULL;
-        until += now();
+        until += tt_py_cost_clock();
     }
     for (;;) {
-        double left = until == INFINITY ? SLICE : until - now();
+        double left = until == INFINITY ? SLICE : until - tt_py_cost_clock();
         uint32_t seen = news(q);
         if ((yes = ask(args[0])) || !tt_py_queue_usable(q) || over(q) ||
             !(left > 0))

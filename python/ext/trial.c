@@ -21,13 +21,6 @@ struct trial {
     struct tt_py_watch watch;
 };
 
-static double thread_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static long sleeps(void)
 {
     struct rusage usage;
@@ -38,7 +31,7 @@ static long sleeps(void)
 struct tt_py_watch tt_py_watch_start(bool caller)
 {
     return (struct tt_py_watch){.since = tt_py_cost_clock(),
-                                .cpu = thread_clock(),
+                                .cpu = tt_py_cost_cpu(),
                                 .sleeps = sleeps(),
                                 .caller = caller};
 }
@@ -49,7 +42,7 @@ double tt_py_watch_read(const struct tt_py_watch *watch)
 {
     return watch->caller && sleeps() > watch->sleeps
                ? tt_py_cost_clock() - watch->since
-               : thread_clock() - watch->cpu;
+               : tt_py_cost_cpu() - watch->cpu;
 }
 
 PyObject *tt_py_trial(double seconds, bool caller)

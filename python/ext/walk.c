@@ -35,13 +35,6 @@ struct walk {
     int wary;
 };
 
-static double cpu_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static PyObject *call(struct walk *walk, PyObject *item)
 {
     PyObject *result = NULL;
@@ -84,10 +77,10 @@ static void learn(struct walk *walk, double took, double cpu, double idle)
 
 static PyObject *timed(struct walk *walk, PyObject *item)
 {
-    double begin = tt_py_cost_clock(), cpu = cpu_clock();
+    double begin = tt_py_cost_clock(), cpu = tt_py_cost_cpu();
     double idle = walk->timed ? begin - walk->left : 0;
     PyObject *result = call(walk, item);
-    cpu = cpu_clock() - cpu;
+    cpu = tt_py_cost_cpu() - cpu;
     walk->left = tt_py_cost_clock();
     learn(walk, walk->left - begin, cpu, idle);
     return result;

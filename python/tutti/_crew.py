@@ -16,7 +16,7 @@ def free_imports():
     """An interrupt may fall between importlib's taking of the import lock and
     its try: the lock is then this thread's for ever, and no other one can
     import. Where no importlib is about to release it, that is done here."""
-    frame = sys._getframe()
+    frame = sys._getframe() if _imp.lock_held() else None
     while frame:
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             return
@@ -25,6 +25,16 @@ def free_imports():
         _imp.release_lock()
     except RuntimeError:
         pass  # it is another thread's, or free
+
+
+def passed(lock, timeout):
+    """Waits until a lock is free for ever; whether it is."""
+    if timeout is None:
+        timeout = _thread.TIMEOUT_MAX
+    free = lock.acquire(timeout=min(max(timeout, 0), _thread.TIMEOUT_MAX))
+    if free:
+        lock.release()
+    return free
 
 
 # The queues whose loops run; the interpreter's exit ends them.
@@ -101,14 +111,7 @@ class _End:
         self.begin()
         if self.first():
             self.wait()
-        if timeout is None:
-            timeout = _thread.TIMEOUT_MAX
-        come = self.until.acquire(
-            timeout=min(max(timeout, 0), _thread.TIMEOUT_MAX)
-        )
-        if come:
-            self.until.release()
-        return come
+        return passed(self.until, timeout)
 
 
 def _finish(queue, end):

@@ -4,7 +4,7 @@ import _thread
 from collections import deque
 
 from . import _fault
-from ._crew import free_imports
+from ._crew import free_imports, passed
 from ._result import AsyncResult, original
 
 MOST = 8  # threads of a pool; more maps wait for one
@@ -74,15 +74,9 @@ class MapResult(AsyncResult):
     def wait(self, timeout=None):
         """Waits until all tasks have ended, or for `timeout` seconds."""
         pool = self._pool
-        if pool is None or pool._crew.dead:
-            return
-        free_imports()
-        if timeout is None:
-            timeout = _thread.TIMEOUT_MAX
-        if self._over.acquire(
-            timeout=min(max(timeout, 0), _thread.TIMEOUT_MAX)
-        ):
-            self._over.release()
+        if pool is not None and not pool._crew.dead:
+            free_imports()
+            passed(self._over, timeout)
 
     def abort(self):
         """The pool is terminated: its thread sees that."""

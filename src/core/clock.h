@@ -8,7 +8,7 @@
 
 static inline uint64_t tt_clock_of(clockid_t clock)
 {
-    struct timespec t;
+    struct timespec t = {0}; /* of a process that is gone: 0 */
     clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }

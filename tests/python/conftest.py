@@ -21,6 +21,20 @@ def crew():
     assert made.join(60)
 
 
+@pytest.fixture(scope="module")
+def shared_pool():
+    import tutti
+
+    with tutti.Pool(2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def pool(shared_pool):
+    yield shared_pool
+    assert shared_pool.apply(lambda x: x * x, (2,)) == 4  # it lives on
+
+
 class Script:
     """Runs Python code in a process of its own, as a user would."""
 

@@ -48,18 +48,6 @@ def slow(x):
     return x
 
 
-@pytest.fixture(scope="module")
-def shared_pool():
-    with tutti.Pool(2) as pool:
-        yield pool
-
-
-@pytest.fixture
-def pool(shared_pool):
-    yield shared_pool
-    assert shared_pool.apply(square, (2,)) == 4  # it lives on
-
-
 def test_every_call(pool):
     pairs = [(1, 2), (3, 4)]
     assert pool.apply(add, (1,), {"b": 2}) == 3

@@ -27,18 +27,6 @@ def slow(x):
     return x
 
 
-@pytest.fixture(scope="module")
-def shared_pool():
-    with tutti.Pool(2) as pool:
-        yield pool
-
-
-@pytest.fixture
-def pool(shared_pool):
-    yield shared_pool
-    assert shared_pool.apply(square, (2,)) == 4  # it lives on
-
-
 def test_tasks_of_a_map_know_their_index(pool):
     for size in None, 3:
         assert pool.map(lambda x: tutti.task.index, "abcdefgh", size) == list(

@@ -291,11 +291,9 @@ static uint64_t cpu_of(const struct tt_feed *feed)
     uint64_t ns = 0;
     for (const struct tt_seat *seat = feed->seats; seat; seat = seat->next) {
         clockid_t clock;
-        struct timespec used;
         if (seat->busy && seat->process &&
-            !clock_getcpuclockid(seat->process->pid, &clock) &&
-            !clock_gettime(clock, &used))
-            ns += (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+            !clock_getcpuclockid(seat->process->pid, &clock))
+            ns += tt_clock_of(clock);
     }
     return ns;
 }
