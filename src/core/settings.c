@@ -46,6 +46,18 @@ static bool read_trace(struct tt_settings *s, const char *text)
     return true;
 }
 
+/* In the order of enum tt_isa. */
+static const char *const isas[] = {"plain", "avx2", "avx512"};
+
+static bool read_isa(struct tt_settings *s, const char *text)
+{
+    int last = sizeof isas / sizeof *isas - 1;
+    for (s->isa = last; text && s->isa >= 0; s->isa--)
+        if (!strcmp(text, isas[s->isa]))
+            break;
+    return s->isa >= 0;
+}
+
 /* XDG Base Directory: a relative XDG_CACHE_HOME counts as unset. */
 static void find_cache(char *out, size_t size)
 {
@@ -77,6 +89,11 @@ static void show_trace(const struct tt_settings *s, char *out, size_t size)
     snprintf(out, size, "%s", s->trace ? "on" : "off");
 }
 
+static void show_isa(const struct tt_settings *s, char *out, size_t size)
+{
+    snprintf(out, size, "%s", isas[s->isa]);
+}
+
 static const struct {
     const char *name, *fallback, *help, *expected;
     bool (*read)(struct tt_settings *s, const char *text);
@@ -88,6 +105,8 @@ static const struct {
      "a whole number from 1 to 1024", read_workers, show_workers},
     {"TUTTI_TRACE", "on", "record what each worker does: on or off",
      "on or off", read_trace, show_trace},
+    {"TUTTI_ISA", "avx512", "the widest instructions of shipped kernels",
+     "plain, avx2 or avx512", read_isa, show_isa},
 };
 
 #define SETTINGS (sizeof table / sizeof *table)

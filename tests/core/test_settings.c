@@ -16,6 +16,7 @@ static int clear(void **state)
     unsetenv("TUTTI_ON");
     unsetenv("TUTTI_WORKERS");
     unsetenv("TUTTI_TRACE");
+    unsetenv("TUTTI_ISA");
     unsetenv("SLURM_CPUS_PER_TASK");
     unsetenv("SLURM_CPUS_ON_NODE");
     setenv("XDG_CACHE_HOME", "/xdg", 1);
@@ -50,6 +51,8 @@ static void good_values(void **state)
     assert_int_equal(with("TUTTI_WORKERS", "1024")->workers, 1024);
     assert_false(with("TUTTI_TRACE", "off")->trace);
     assert_true(with("TUTTI_TRACE", "1")->trace);
+    assert_int_equal(with("TUTTI_ISA", "plain")->isa, 0);
+    assert_int_equal(with("TUTTI_ISA", "avx512")->isa, 2);
     assert_int_equal(tt_settings_check(), TUTTI_OK);
 }
 
@@ -65,6 +68,7 @@ static void bad_values(void **state)
         {"TUTTI_WORKERS", "4 "},
         {"TUTTI_WORKERS", "99999999999999999999"},
         {"TUTTI_TRACE", "maybe"},
+        {"TUTTI_ISA", "mmx"},
         {"TUTTI_ON", ""},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -115,7 +119,7 @@ static void listing(void **state)
         assert_true(line.value[0]);
         assert_int_equal(line.given, !strcmp(line.name, "TUTTI_WORKERS"));
     }
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 4);
 }
 
 int main(void)
