@@ -18,4 +18,15 @@ static inline uint64_t tt_clock(void)
     return tt_clock_of(CLOCK_MONOTONIC);
 }
 
+/* In `ns` nanoseconds, by the clock of waits that have a time limit. */
+static inline struct timespec tt_clock_in(uint64_t ns)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    ns += (uint64_t)t.tv_nsec;
+    t.tv_sec += (time_t)(ns / 1000000000u);
+    t.tv_nsec = (long)(ns % 1000000000u);
+    return t;
+}
+
 #endif

@@ -268,15 +268,9 @@ static void hand_back(struct tt_feeder *f)
  * interpreter's work that only the caller may do. */
 static bool lock_soon(pthread_mutex_t *lock)
 {
-    struct timespec until;
     if (pthread_mutex_trylock(lock) == 0)
         return true;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += PATIENCE_NS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    struct timespec until = tt_clock_in(PATIENCE_NS);
     return pthread_mutex_timedlock(lock, &until) == 0;
 }
 

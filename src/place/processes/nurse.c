@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -178,13 +177,9 @@ static void *nurse_main(void *arg)
 static bool await(uint64_t until)
 {
     uint64_t now = tt_clock();
-    struct timespec t;
     if (now >= until)
         return false;
-    clock_gettime(CLOCK_REALTIME, &t);
-    uint64_t ns = (uint64_t)t.tv_nsec + (until - now);
-    t.tv_sec += (time_t)(ns / 1000000000u);
-    t.tv_nsec = (long)(ns % 1000000000u);
+    struct timespec t = tt_clock_in(until - now);
     pthread_cond_timedwait(&all.news, &all.lock, &t);
     return true;
 }
