@@ -79,7 +79,7 @@ bool tt_ledger_next(const struct tt_ledger *ledger, struct tutti_run *run,
     size_t units = tasks / run->unit ? tasks / run->unit : 1;
     if (entry) {
         *range = entry->range;
-        if ((range->end - range->begin) / run->unit > units)
+        if (range->end - range->begin > units * run->unit)
             range->end = range->begin + units * run->unit;
         return true;
     }

@@ -132,7 +132,16 @@ static void test_give(void **state)
     assert_int_equal(ledger.count, 0);
     tt_ledger_fini(&ledger);
 
-    run_init(&run, 20, 4, false); /* by units */
+    run_init(&run, 10, 4, false); /* by units; the last one is short */
+    claim(&ledger, &run, 10, 1);
+    assert_true(tt_ledger_give(&ledger, 1, 0));
+    expect(claim(&ledger, &run, 1, 1), 0, 4);
+    expect(claim(&ledger, &run, 1, 1), 4, 8);
+    expect(claim(&ledger, &run, 1, 1), 8, 10);
+    tt_ledger_fini(&ledger);
+    tt_run_fini(&run);
+
+    run_init(&run, 20, 4, false);
     claim(&ledger, &run, 20, 1);
     assert_true(tt_ledger_give(&ledger, 1, 0));
     expect(claim(&ledger, &run, 11, 1), 0, 8);

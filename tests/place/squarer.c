@@ -7,13 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <tutti/sys/message.h>
 
 #include "wire/ring.h"
+#include "wire/zygote.h"
 
 static char once[200];
+static pid_t halts; /* the first zygote, whose wards halt; 0: none does */
 
 static void sleep_ms(int64_t ms)
 {
@@ -188,10 +192,22 @@ static int64_t act_on(const struct item *item)
     case ACT_ONCE:
         die_once();
         break;
+    case ACT_COUNT:
+        count_times();
+        break;
     default:
         break;
     }
     return item->value * item->value;
+}
+
+static bool can_read(const struct item *items, size_t count)
+{
+    size_t i = 0;
+    while (i < count &&
+           (items[i].act != ACT_UNREAD || (int64_t)count <= items[i].value))
+        i++;
+    return i == count;
 }
 
 /* Items, then padding that makes the message as large as wanted; the results
@@ -200,12 +216,15 @@ static int run(void *arg, uint64_t loop, size_t begin, size_t end,
                unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,
                size_t *ran)
 {
-    (void)ran;
     (void)arg;
     (void)loop;
     (void)worker;
     const struct item *items = parcel->data;
     size_t count = end - begin, used = count * sizeof *items;
+    if (!can_read(items, count)) {
+        *ran = 0;
+        return TUTTI_RANGE_GIVES;
+    }
     for (size_t i = 0; i < count; i++) {
         if (items[i].act == ACT_END)
             return 1;
@@ -220,12 +239,30 @@ static int run(void *arg, uint64_t loop, size_t begin, size_t end,
                               parcel->size - used);
 }
 
+/* A zygote that halts, once it has said that a worker is stopped, has it go on
+ * and is stopped itself. Stands before the C library's. */
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    ssize_t sent = syscall(SYS_sendmsg, fd, message, flags);
+    const struct tt_zygote_note *note = message->msg_iov->iov_base;
+    if (!halts || getpid() == halts ||
+        message->msg_iov->iov_len != sizeof *note ||
+        note->kind != TT_ZYGOTE_STOPPED)
+        return sent;
+    sleep_ms(20);
+    kill((pid_t)note->pid, SIGCONT);
+    raise(SIGSTOP);
+    return sent;
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "fail") == 0)
         return 3;
     if (argc > 1 && strcmp(argv[1], "stall") == 0)
         pause();
+    if (argc > 1 && strcmp(argv[1], "halts") == 0)
+        halts = getpid();
     tutti_worker worker = {.job = prepare, .forget = forget, .range = run};
     int channel = tutti_zygote_serve(3, NULL, NULL, NULL);
     if (channel >= 0 && argc > 1 && strcmp(argv[1], "mute") == 0)

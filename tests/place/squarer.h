@@ -15,7 +15,9 @@ enum act {
     ACT_END,      /* the worker asks for its own end */
     ACT_CHILD,    /* starts a process, notes it in the job's file; hangs */
     ACT_PID,      /* result = pid */
-    ACT_ONCE      /* dies unless the file of the job exists, which it makes */
+    ACT_ONCE,     /* dies unless the file of the job exists, which it makes */
+    ACT_COUNT,    /* is counted in the file of the job */
+    ACT_UNREAD    /* cannot be read in a range of more than `value` tasks */
 };
 
 enum job {

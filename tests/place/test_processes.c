@@ -282,6 +282,35 @@ static void test_crash_together(void **state)
     tutti_place_close(place);
 }
 
+/* What its worker cannot read comes again in units, of which the last is short;
+ * a unit that cannot be read fails, and costs no worker. */
+static void test_unread(void **state)
+{
+    tutti_place *place = open_place("processes:1");
+    tutti_options options = usual;
+    struct work w;
+    (void)state;
+    work_init(&w, 1005);
+    for (size_t i = 0; i < w.n; i++)
+        w.items[i] = (struct item){ACT_UNREAD, 10};
+    w.items[0].act = ACT_PID;
+    tutti_loop loop = loop_of(&w);
+    loop.unit = 10;
+    options.place = place;
+    options.deadline = 60;
+    if (tutti_loop_run(&loop, &options))
+        fail_msg("%s", tutti_detail());
+    for (size_t i = 1; i < w.n; i++)
+        assert_int_equal(w.results[i], 100);
+    int64_t pid = w.results[0];
+    w.items[1002].value = 4;
+    assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_ESYS);
+    expect_detail("cannot read the items of tasks 1000..1004");
+    assert_int_equal(w.results[0], pid);
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
 /* A caller that runs tasks itself goes on when nothing can be sent. */
 static void run_as_caller(struct work *w)
 {
@@ -458,6 +487,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_memory_to_send),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_crash_together),
+        cmocka_unit_test(test_unread),
         cmocka_unit_test(test_kept),
         cmocka_unit_test(test_automatic),
         cmocka_unit_test(test_no_command),

@@ -189,8 +189,8 @@ typedef struct tutti_worker {
      * worker that sets it lower (not to 0) has its results sent at once, and
      * is called again with the same parcel for the rest; but with
      * TUTTI_RANGE_GIVES the rest goes back, for any worker; all of it (0), when
-     * it cannot be read: it comes again task by task. Returns that, 0, or
-     * anything else to end the worker. */
+     * it cannot be read: it comes again unit by unit, and a unit that cannot
+     * be read fails. Returns that, 0, or anything else to end the worker. */
     int (*range)(void *arg, uint64_t loop, size_t begin, size_t end,
                  unsigned worker, const tutti_parcel *parcel, tutti_bytes *out,
                  size_t *ran);

@@ -131,7 +131,7 @@ struct tt_feed {
     unsigned crashes;    /* workers that died without a range, in a row */
     bool keeps;          /* its job is kept by workers */
     bool seeks;          /* the task that cannot be sent, one by one */
-    bool unread;         /* what comes back goes again one by one */
+    bool unread;         /* what comes back goes again unit by unit */
     bool deal;           /* a range each before anybody gets a second */
     bool broken;         /* it cannot travel: nothing is claimed any more */
     tutti_status status; /* why work may be left over */

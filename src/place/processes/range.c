@@ -377,18 +377,33 @@ static void account(struct tt_seat *seat, uint64_t *from, uint64_t *to)
     tt_lane_turn(lane, TT_COPY, *to);
 }
 
+/* Only a unit is to blame for what its worker cannot read. */
+static void fail_unread(struct tt_feeder *f, struct tt_feed *feed,
+                        uint64_t number, struct tt_range range)
+{
+    char why[TT_DETAIL_SIZE];
+    snprintf(why, sizeof why,
+             "its worker cannot read the items of tasks %zu..%zu", range.begin,
+             range.end - 1);
+    if (tt_ledger_done(&feed->ledger, number, range.begin, range.end))
+        tt_range_fail(f, feed, &range, TUTTI_ESYS, why);
+}
+
 /* A range came back that its worker cannot read: one task of it, perhaps. */
-static tutti_status unread(struct tt_seat *seat, const struct tt_frame *frame)
+static tutti_status unread(struct tt_feeder *f, struct tt_seat *seat,
+                           const struct tt_frame *frame)
 {
     struct tt_feed *feed = seat->feed;
     uint64_t number = seat->process->number, from = frame->to, to = frame->to;
     const struct tt_entry *entry = tt_ledger_runs(&feed->ledger, number);
     if (frame->loop != feed->loop || !entry ||
-        entry->range.end - entry->range.begin <= feed->run->unit ||
-        !tt_ledger_give(&feed->ledger, number, frame->begin))
+        entry->range.begin != frame->begin)
         return tt_fail(TUTTI_ESYS, "it gave back tasks that it did not have");
     account(seat, &from, &to);
-    feed->unread = true;
+    if (entry->range.end - entry->range.begin <= feed->run->unit)
+        fail_unread(f, feed, number, entry->range);
+    else
+        feed->unread = tt_ledger_give(&feed->ledger, number, frame->begin);
     return TUTTI_OK;
 }
 
@@ -401,7 +416,7 @@ tutti_status tt_range_done(struct tt_feeder *f, struct tt_seat *seat,
     struct tt_range range = {frame->begin, frame->end};
     uint64_t from = frame->from, to = frame->to;
     if (frame->kind == TT_FRAME_PART && frame->begin == frame->end)
-        return unread(seat, frame);
+        return unread(f, seat, frame);
     size_t failed = SIZE_MAX, tasks = range.end - range.begin;
     uint64_t number = seat->process->number;
     const struct tt_entry *entry = tt_ledger_runs(&feed->ledger, number);
