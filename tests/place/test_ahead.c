@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "squares.h"
@@ -94,6 +95,38 @@ static void test_stop(void **state)
         fail_msg("%s", tutti_detail());
     check_squares(&w);
     assert_false(lives(place, pid));
+    work_fini(&w);
+    tutti_place_close(place);
+}
+
+/* Nor is lost what a worker still ran that was given up, and whose zygote could
+ * not kill it: no task is run twice. */
+static void test_halted(void **state)
+{
+    static const char *const command[] = {SQUARER, "halts", NULL};
+    tutti_place *place = open_place("processes:1");
+    tutti_options options = usual;
+    tutti_message other = message;
+    struct work w;
+    struct stat file;
+    (void)state;
+    other.command = command;
+    work_init(&w, 5);
+    tutti_loop loop = loop_of(&w);
+    loop.message = &other;
+    options.place = place;
+    options.deadline = 60;
+    assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_OK);
+    unlink(once);
+    for (size_t i = 0; i < w.n; i++)
+        w.items[i].act = ACT_COUNT;
+    w.job = JOB_STOP_ONCE;
+    w.once = once;
+    if (tutti_loop_run(&loop, &options))
+        fail_msg("%s", tutti_detail());
+    check_squares(&w);
+    assert_int_equal(stat(once, &file), 0);
+    assert_int_equal(file.st_size, w.n);
     work_fini(&w);
     tutti_place_close(place);
 }
@@ -211,10 +244,10 @@ int main(int argc, char **argv)
         cmocka_set_test_filter(argv[1]);
     close(mkstemp(once));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_crash),
-        cmocka_unit_test(test_stop),    cmocka_unit_test(test_timeout),
-        cmocka_unit_test(test_cancel),  cmocka_unit_test(test_report),
-        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_halted),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_crash),   cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_timeout), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_report),  cmocka_unit_test(test_again),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(once);

@@ -178,7 +178,7 @@ static void bury(struct tt_feeder *f, struct tt_process *p)
 {
     struct tt_zygote *z = p->zygote;
     char cause[sizeof p->why];
-    if (p->seat && p->reported)
+    if (p->seat)
         tt_staff_receive(f, p); /* what it sent before it died */
     cause_of(p, cause, sizeof cause);
     if (p->seat)
