@@ -1,20 +1,18 @@
 /* Runs and the seats that they have here. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/budget.h"
 #include "core/clock.h"
 #include "core/thread.h"
 #include "place/processes/pool.h"
 #include "place/processes/range.h"
+#include "place/processes/seat.h"
 #include "place/processes/spawn.h"
 
 #define GRACE_NS 25000000u    /* for ranges whose results nobody wants */
 #define KEPT_MOST (32u << 10) /* bytes of a job */
-#define CRASHES_MOST 3        /* workers a seat that die without a range */
 #define TURN_NS 10000000u     /* of a run whose process others wait for */
 
 static struct tt_feed *find_feed(struct tt_feeder *f, const tutti_run *run)
@@ -117,7 +115,7 @@ static void free_process(struct tt_feeder *f, struct tt_process *p)
 }
 
 /* Counting out is last: it may free the run. */
-static void leave(struct tt_feeder *f, struct tt_seat *seat)
+void tt_seat_leave(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
     struct tt_seat **at = &feed->seats;
@@ -333,8 +331,6 @@ static void give_way(struct tt_feeder *f, struct tt_seat *seat)
     tt_feeder_due(f, 0);
 }
 
-static void join(struct tt_feeder *f, struct tt_seat *seat);
-
 /* Gives a seat to an idle process, or has one forked. */
 static void seek(struct tt_feeder *f, struct tt_seat *seat)
 {
@@ -362,11 +358,11 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
             return;
         }
         note_why(feed, TUTTI_ESYS, tutti_detail());
-        leave(f, seat);
+        tt_seat_leave(f, seat);
         return;
     }
     if (!send_job(f, feed, p)) {
-        leave(f, seat);
+        tt_seat_leave(f, seat);
         return;
     }
     if (feed->run->caller)
@@ -378,7 +374,7 @@ static void seek(struct tt_feeder *f, struct tt_seat *seat)
     p->loop = feed->loop;
     tt_staff_turn(f, p, TT_PROCESS_PREPARES);
     if (ahead)
-        join(f, seat); /* without a round trip */
+        tt_seat_join(f, seat); /* without a round trip */
     else
         tt_channel_send(&p->channel, false);
     tt_feeder_due(f, f->now + TT_LOOK_NS);
@@ -394,8 +390,7 @@ static size_t wanted_below(tutti_run *run)
                                                                     : failed;
 }
 
-/* The process of a joined seat is not waited for any more. */
-static void cut_off(struct tt_feeder *f, struct tt_seat *seat)
+void tt_seat_cut_off(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_process *p = seat->process;
     seat->process = NULL;
@@ -419,88 +414,9 @@ static bool cut_unwanted(struct tt_feeder *f, struct tt_seat *seat,
     if (f->now < feed->grace)
         return false;
     tt_ledger_drop(&feed->ledger, number);
-    cut_off(f, seat);
-    leave(f, seat);
+    tt_seat_cut_off(f, seat);
+    tt_seat_leave(f, seat);
     return true;
-}
-
-/* The tasks that a lost process answers for: the one that it ran. Those before
- * it have run too; a queue's tasks are not run twice unasked. */
-static struct tt_range guilty(struct tt_feed *feed, struct tt_process *p,
-                              const struct tt_entry *entry)
-{
-    tutti_run *run = feed->run;
-    struct tt_range range = entry->range;
-    size_t at = tt_process_at(p);
-    if (at < range.begin || at >= range.end)
-        at = range.begin;
-    at -= at % run->unit;
-    if (!(run->endless || feed->message->once) || run->options.retries)
-        range.begin = at > range.begin ? at : range.begin;
-    if (range.end - at > run->unit)
-        range.end = at + run->unit;
-    return range;
-}
-
-/* Where the last unit of a range begins. */
-static size_t last_unit(const tutti_run *run, const struct tt_range *range)
-{
-    return range->begin +
-           (range->end - range->begin - 1) / run->unit * run->unit;
-}
-
-/* Whether a process has taken its job. */
-static bool has_prepared(const struct tt_process *p)
-{
-    return p->again ? tt_channel_prepared(&p->channel) == p->jobs : !p->answers;
-}
-
-/* A worker died that ran no range: it prepared, or all its results are here.
- * Nothing is lost with it, so others may go on, but not for ever: all seats may
- * have lost theirs at once. */
-static void crashed(struct tt_feed *feed, struct tt_process *p,
-                    const char *cause)
-{
-    char why[TT_DETAIL_SIZE];
-    snprintf(why, sizeof why, "a worker process (pid %ld) %s while it %s",
-             (long)p->pid, cause,
-             has_prepared(p) ? "waited for tasks, all it had being done"
-                             : "prepared for the function");
-    unsigned seats = 0;
-    for (struct tt_seat *seat = feed->seats; seat; seat = seat->next)
-        seats++;
-    if (++feed->crashes >= (CRASHES_MOST + feed->run->options.retries) * seats)
-        tt_feed_break(feed, TUTTI_ELOST, why);
-}
-
-static void cut_overdue(struct tt_feeder *f, struct tt_seat *seat)
-{
-    struct tt_feed *feed = seat->feed;
-    struct tt_process *p = seat->process;
-    struct tt_entry *entry = tt_ledger_runs(&feed->ledger, p->number);
-    if (!entry || entry->deadline > f->now) {
-        if (entry && entry->deadline != UINT64_MAX)
-            tt_feeder_due(f, entry->deadline);
-        return;
-    }
-    tutti_run *run = feed->run;
-    struct tt_range late = guilty(feed, p, entry);
-    char why[TT_DETAIL_SIZE];
-    cut_off(f, seat);
-    tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
-    if (!has_prepared(p)) {
-        tt_ledger_release(&feed->ledger, p->number);
-        crashed(feed, p, "was killed, as it was silent for too long,");
-        return;
-    }
-    if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &late))
-        return;
-    snprintf(why, sizeof why,
-             "task %zu took longer than the %g s it may take; worker %u (pid "
-             "%ld), which ran it, was killed",
-             late.begin, run->options.task_timeout, seat->lane->worker,
-             (long)p->pid);
-    tt_range_fail(f, feed, &late, TUTTI_ETIME, why);
 }
 
 /* A process that has run its share of ranges makes room for a fresh one. */
@@ -516,9 +432,7 @@ static bool retire(struct tt_feeder *f, struct tt_seat *seat)
     return true;
 }
 
-/* A process that holds nothing gets tasks, or waits where some may come; else
- * its seat leaves. */
-static void serve(struct tt_feeder *f, struct tt_seat *seat)
+void tt_seat_serve(struct tt_feeder *f, struct tt_seat *seat)
 {
     struct tt_feed *feed = seat->feed;
     if (gives_way(f, seat)) {
@@ -535,7 +449,7 @@ static void serve(struct tt_feeder *f, struct tt_seat *seat)
     bool waits =
         tt_run_open(feed->run) || (seat->dealt && !tt_range_dealt(f, feed));
     if (feed->broken || !(waits ? has_work(feed) : tt_range_divides(feed)))
-        leave(f, seat);
+        tt_seat_leave(f, seat);
     else if (seat->lane->kind != TT_WAIT)
         tt_lane_turn(seat->lane, TT_WAIT, tt_clock());
 }
@@ -548,16 +462,16 @@ static void tend_seat(struct tt_feeder *f, struct tt_seat *seat, size_t below)
     if (joined) {
         if (cut_unwanted(f, seat, below))
             return;
-        cut_overdue(f, seat);
+        tt_seat_cut_overdue(f, seat);
     }
     if (joined && seat->process &&
         !tt_ledger_runs(&seat->feed->ledger, seat->process->number)) {
-        serve(f, seat);
+        tt_seat_serve(f, seat);
         return;
     }
     if (!seat->process || seat->process->state == TT_PROCESS_PREPARES) {
         if (!has_work(seat->feed))
-            leave(f, seat);
+            tt_seat_leave(f, seat);
         else if (!seat->process)
             seek(f, seat);
     }
@@ -576,8 +490,7 @@ void tt_feed_tend(struct tt_feeder *f)
     }
 }
 
-/* A process sits down: prepared, or about to be. */
-static void join(struct tt_feeder *f, struct tt_seat *seat)
+void tt_seat_join(struct tt_feeder *f, struct tt_seat *seat)
 {
     if (!seat->lane)
         seat->lane = tt_run_join(seat->feed->run, seat->invited);
@@ -585,194 +498,9 @@ static void join(struct tt_feeder *f, struct tt_seat *seat)
     if (seat->lane && !seat->process->answers)
         tt_lane_turn(seat->lane, TT_COPY, tt_clock());
     if (seat->lane)
-        serve(f, seat);
+        tt_seat_serve(f, seat);
     else
-        leave(f, seat);
-}
-
-static void refused(struct tt_feeder *f, struct tt_process *p, const char *data,
-                    size_t size)
-{
-    struct tt_seat *seat = p->seat;
-    char why[TT_DETAIL_SIZE];
-    tt_staff_turn(f, p, TT_PROCESS_IDLE);
-    p->keeps = false;
-    if (!seat)
-        return;
-    tt_ledger_release(&seat->feed->ledger, p->number);
-    snprintf(why, sizeof why,
-             "a worker process (pid %ld) cannot run this function%s%.*s",
-             (long)p->pid, size ? ": " : "", size < 400 ? (int)size : 400,
-             data);
-    tt_feed_break(seat->feed, TUTTI_EPLACE, why);
-    leave(f, seat);
-}
-
-/* What it prints goes to whom it works for, else to this process's own. */
-static void said(struct tt_feeder *f, struct tt_process *p,
-                 const struct tt_frame *frame, const char *text, size_t size)
-{
-    struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
-    tutti_voice voice = (tutti_voice)frame->worker;
-    if (feed && frame->loop == feed->loop && feed->message->say) {
-        feed->message->say(feed->run->loop.context, voice, text, size);
-        tt_range_note_news(f, feed->run);
-        return;
-    }
-    int fd = voice == TUTTI_SAYS_OUT   ? STDOUT_FILENO
-             : voice == TUTTI_SAYS_ERR ? STDERR_FILENO
-                                       : -1;
-    while (fd >= 0 && size) {
-        ssize_t n = write(fd, text, size);
-        if (n < 0 && errno != EINTR)
-            return;
-        text += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
-    }
-}
-
-/* A process is not any more what it was taken to be, prepared. It ran none of
- * the tasks that it was given. */
-static void has_forgotten(struct tt_feeder *f, struct tt_process *p)
-{
-    struct tt_seat *seat = p->seat;
-    if (seat) {
-        tt_ledger_release(&seat->feed->ledger, p->number);
-        if (seat->lane)
-            tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
-        cut_off(f, seat);
-    } else {
-        tt_staff_kill(f, p);
-    }
-    tt_feeder_due(f, 0);
-}
-
-/* It is prepared since `at`, by its own clock. */
-static void is_prepared(struct tt_feeder *f, struct tt_process *p, uint64_t at)
-{
-    struct tt_seat *seat = p->seat;
-    uint64_t now = tt_clock();
-    if (!seat && p->state == TT_PROCESS_PREPARES)
-        tt_staff_turn(f, p, TT_PROCESS_IDLE);
-    else if (seat && p->state == TT_PROCESS_PREPARES)
-        join(f, seat);
-    else if (seat && seat->lane)
-        tt_lane_turn(seat->lane, TT_COPY,
-                     at < seat->lane->since ? seat->lane->since
-                     : at < now             ? at
-                                            : now);
-}
-
-/* The answer to a job; only that to the last one matters. */
-static tutti_status heard_job(struct tt_feeder *f, struct tt_process *p,
-                              const struct tt_frame *frame,
-                              const tutti_parcel *parcel)
-{
-    bool ready = frame->kind == TT_FRAME_PREPARED;
-    if (frame->end < p->jobs && frame->kind == TT_FRAME_REFUSED)
-        return TUTTI_OK;
-    if (frame->end != p->jobs || (!ready && frame->kind != TT_FRAME_REFUSED) ||
-        (!p->answers && (ready || !p->again)))
-        return tt_fail(TUTTI_ESYS, "a message of kind %u was not expected",
-                       frame->kind);
-    p->answers = false;
-    if (p->state >= TT_PROCESS_LOST && !ready && p->seat)
-        tt_ledger_release(&p->seat->feed->ledger, p->number);
-    if (p->state >= TT_PROCESS_LOST)
-        return TUTTI_OK;
-    if (ready)
-        is_prepared(f, p, frame->to);
-    else if (p->again)
-        has_forgotten(f, p);
-    else
-        refused(f, p, parcel->data, parcel->size);
-    return TUTTI_OK;
-}
-
-/* A queue's next task goes to who had the last: it has memory and caches that
- * are warm, and others need not have as much. */
-static void put_first(struct tt_seat *seat)
-{
-    struct tt_seat **at = &seat->feed->seats;
-    while (*at != seat)
-        at = &(*at)->next;
-    *at = seat->next;
-    seat->next = seat->feed->seats;
-    seat->feed->seats = seat;
-}
-
-tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
-                          const struct tt_frame *frame,
-                          const tutti_parcel *parcel)
-{
-    struct tt_seat *seat = p->seat;
-    if (frame->kind == TT_FRAME_SAID) {
-        said(f, p, frame, parcel->data, parcel->size);
-        return TUTTI_OK;
-    }
-    if (frame->kind != TT_FRAME_DONE && frame->kind != TT_FRAME_PART)
-        return heard_job(f, p, frame, parcel);
-    if (!seat && p->state >= TT_PROCESS_LOST)
-        return TUTTI_OK;
-    if (!seat || !seat->lane || p->answers)
-        return tt_fail(TUTTI_ESYS, "results of tasks that it did not have");
-    p->zygote->since = f->now;
-    if (seat->feed->run->endless)
-        put_first(seat);
-    tutti_status status = tt_range_done(f, seat, frame, parcel);
-    if (!status && p->state == TT_PROCESS_WORKS)
-        serve(f, seat);
-    return status;
-}
-
-void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause)
-{
-    struct tt_seat *seat = p->seat;
-    struct tt_feed *feed = seat->feed;
-    tutti_run *run = feed->run;
-    struct tt_entry *entry;
-    char why[TT_DETAIL_SIZE];
-    seat->process = NULL;
-    p->seat = NULL;
-    tt_feeder_due(f, 0);
-    if (seat->lane)
-        tt_lane_turn(seat->lane, TT_STARTUP, tt_clock());
-    entry = tt_ledger_runs(&feed->ledger, p->number);
-    if (p->loop != feed->loop || !entry || !has_prepared(p)) {
-        tt_ledger_release(&feed->ledger, p->number);
-        crashed(feed, p, cause);
-        return;
-    }
-    struct tt_range lost = guilty(feed, p, entry), before = lost;
-    if (!tt_ledger_lost(&feed->ledger, p->number, run->options.retries, &lost))
-        return;
-    snprintf(why, sizeof why, "worker %u (pid %ld) %s while it ran task %zu",
-             seat->lane->worker, (long)p->pid, cause, lost.end - 1);
-    lost.begin = before.end = last_unit(run, &lost);
-    if (before.begin < before.end)
-        tt_range_fail(f, feed, &before, TUTTI_ECANCEL, why);
-    tt_range_fail(f, feed, &lost, TUTTI_ELOST, why);
-    if (!feed->message->lost)
-        tt_run_close(run, TUTTI_ELOST, why);
-}
-
-bool tt_feed_stopped(struct tt_feeder *f, struct tt_process *p, const char *how)
-{
-    struct tt_feed *feed = p->seat ? p->seat->feed : NULL;
-    char line[TT_DETAIL_SIZE];
-    if (!feed || !has_prepared(p) || !tt_ledger_runs(&feed->ledger, p->number))
-        return false;
-    if (!feed->message->say)
-        return true;
-    int size = snprintf(line, sizeof line,
-                        "worker %u (pid %ld) %s and the loop waits for it: "
-                        "\"kill -CONT %ld\" lets it go on; task_timeout would "
-                        "end its task",
-                        p->seat->lane->worker, (long)p->pid, how, (long)p->pid);
-    feed->message->say(feed->run->loop.context, TUTTI_SAYS_WARNING, line,
-                       (size_t)size);
-    tt_range_note_news(f, feed->run);
-    return true;
+        tt_seat_leave(f, seat);
 }
 
 void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
@@ -788,7 +516,7 @@ void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
         for (struct tt_seat *seat = feed->seats, *after; seat; seat = after) {
             after = seat->next;
             if (!seat->process)
-                leave(f, seat);
+                tt_seat_leave(f, seat);
         }
     }
 }

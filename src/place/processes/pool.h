@@ -205,6 +205,11 @@ void tt_feed_order(struct tt_feeder *f, const struct tt_order *order);
 void tt_feed_tend(struct tt_feeder *f);
 /* Frees a feed that has no seats; NULL is allowed. */
 void tt_feed_free(struct tt_feed *feed);
+/* No process can be had for this command; the detail says why. */
+void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
+                    tutti_status status);
+
+/* answer.c */
 /* A process answered. TUTTI_ESYS: nonsense. */
 tutti_status tt_feed_hear(struct tt_feeder *f, struct tt_process *p,
                           const struct tt_frame *frame,
@@ -215,9 +220,6 @@ void tt_feed_lost(struct tt_feeder *f, struct tt_process *p, const char *cause);
  * task, so another may take its place. */
 bool tt_feed_stopped(struct tt_feeder *f, struct tt_process *p,
                      const char *how);
-/* No process can be had for this command; the detail says why. */
-void tt_feed_starve(struct tt_feeder *f, const struct tt_zygote *z,
-                    tutti_status status);
 
 /* staff.c: zygotes and processes. */
 /* The zygote of a command, started if there is none; NULL: see the detail. */
