@@ -5,7 +5,8 @@
  * (place.h) is where workers run ranges; without one named, tutti starts in
  * the caller and spreads when its measurements say so. A report (report.h)
  * tells where the time went. A job (job.h) is a loop in the background. A
- * kernel (kernel.h) is a function found by text, `file.c:name`.
+ * kernel (kernel.h) is a function found by text, `file.c:name`; linalg.h has
+ * sums and products of matrices.
  *
  *     static int root(const void *x, void *y, void *context) {
  *         (void)context;
@@ -25,6 +26,7 @@
 #include <tutti/info.h>
 #include <tutti/job.h>
 #include <tutti/kernel.h>
+#include <tutti/linalg.h>
 #include <tutti/loop.h>
 #include <tutti/map.h>
 #include <tutti/place.h>
