@@ -46,6 +46,14 @@ static bool read_trace(struct tt_settings *s, const char *text)
     return true;
 }
 
+static bool read_places(struct tt_settings *s, const char *text)
+{
+    if (text && strlen(text) >= sizeof s->places)
+        return false;
+    strcpy(s->places, text ? text : "");
+    return true;
+}
+
 /* In the order of enum tt_isa. */
 static const char *const isas[] = {"plain", "avx2", "avx512"};
 
@@ -89,6 +97,11 @@ static void show_trace(const struct tt_settings *s, char *out, size_t size)
     snprintf(out, size, "%s", s->trace ? "on" : "off");
 }
 
+static void show_places(const struct tt_settings *s, char *out, size_t size)
+{
+    snprintf(out, size, "%s", s->places[0] ? s->places : "beside the library");
+}
+
 static void show_isa(const struct tt_settings *s, char *out, size_t size)
 {
     snprintf(out, size, "%s", isas[s->isa]);
@@ -107,6 +120,8 @@ static const struct {
      "on or off", read_trace, show_trace},
     {"TUTTI_ISA", "avx512", "the widest instructions of shipped kernels",
      "plain, avx2 or avx512", read_isa, show_isa},
+    {"TUTTI_PLACES", "beside the library", "the folder of tutti-PLACE.so",
+     "the path of a folder", read_places, show_places},
 };
 
 #define SETTINGS (sizeof table / sizeof *table)

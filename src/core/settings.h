@@ -16,9 +16,10 @@ struct tt_settings {
     unsigned workers; /* TUTTI_WORKERS: cap on running threads; 0: none */
     bool trace;       /* TUTTI_TRACE */
     int isa;          /* TUTTI_ISA: at most this enum tt_isa */
-    char cache[TT_CACHE_SIZE]; /* $XDG_CACHE_HOME/tutti; empty: no home */
-    unsigned granted;          /* CPUs, by the batch scheduler; 0: unknown */
-    const char *granted_by;    /* the variable that said so */
+    char places[TT_CACHE_SIZE]; /* TUTTI_PLACES; empty: none */
+    char cache[TT_CACHE_SIZE];  /* $XDG_CACHE_HOME/tutti; empty: no home */
+    unsigned granted;           /* CPUs, by the batch scheduler; 0: unknown */
+    const char *granted_by;     /* the variable that said so */
 };
 
 /* A line of the table, for `tutti info` and the docs. */

@@ -2,12 +2,30 @@
 #include "core/thread.h"
 
 #include <sched.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define SLICE_NS 100000u /* the least that Linux takes */
+
+bool tt_thread_start(pthread_t *out, void *(*main)(void *), void *arg)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    sigset_t all, old;
+    pthread_t thread;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&all, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    bool started = pthread_create(&thread, NULL, main, arg) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (started && out)
+        *out = thread;
+    else if (started)
+        pthread_detach(thread);
+    return started;
+}
 
 /* The argument of sched_setattr(), in its first version. */
 struct attributes {

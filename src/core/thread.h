@@ -4,7 +4,14 @@
 #ifndef TT_CORE_THREAD_H
 #define TT_CORE_THREAD_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <sys/types.h>
+
+/* Starts a thread; `out` NULL: one that is not joined. Signals are for the
+ * user's threads: it takes none but its own faults, which a handler of the
+ * user's may want to tell (blocked, they would end the process at once). */
+bool tt_thread_start(pthread_t *out, void *(*main)(void *), void *arg);
 
 /* This thread does little, but soon after it is woken: a short time slice, so
  * that it need not wait for the end of others' (Linux 6.12 and newer). */

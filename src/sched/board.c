@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,18 +367,8 @@ static void *helper_main(void *arg)
 
 static void start_helper(void)
 {
-    pthread_t thread;
-    pthread_attr_t detached;
-    sigset_t all, old;
-
     board.started = true; /* not tried again: without it, callers look */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    board.helped = !pthread_create(&thread, &detached, helper_main, NULL);
-    pthread_attr_destroy(&detached);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    board.helped = tt_thread_start(NULL, helper_main, NULL);
 }
 
 /* Sees to it that the helper wakes up for a run, more or less when it should.

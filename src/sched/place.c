@@ -10,6 +10,7 @@
 #include "core/futex.h"
 #include "core/status.h"
 #include "place/places.h"
+#include "sched/plugin.h"
 
 #define MOST_WORKERS 1024
 #define MOST_SHARED 32
@@ -17,29 +18,39 @@
 /* In place->loops: somebody waits for them to end. */
 #define CLOSING 0x80000000u
 
-/* The registry: a line a place. */
-static const tutti_place_ops *const registry[] = {
-    &tt_place_serial,
-    &tt_place_threads,
-    &tt_place_processes,
+/* The registry: a line a place; no operations: a plug-in has them. */
+static struct kind {
+    const char *name;
+    const tutti_place_ops *ops;
+    tt_plugin plugin;
+} registry[] = {
+    {.name = "serial", .ops = &tt_place_serial},
+    {.name = "threads", .ops = &tt_place_threads},
+    {.name = "processes", .ops = &tt_place_processes},
+    {.name = "openmp"},
 };
 
 #define KINDS (sizeof registry / sizeof *registry)
 
 static const char automatic[] = "auto";
 
-static bool probe(const tutti_place_ops *ops, char *reason, size_t size)
+/* The operations of a place that is present; else NULL, and why. */
+static const tutti_place_ops *probe(struct kind *kind, char *reason,
+                                    size_t size)
 {
+    const tutti_place_ops *ops = kind->ops;
     snprintf(reason, size, "always present");
-    return !ops->probe || ops->probe(reason, size);
+    if (!ops)
+        ops = tt_plugin_ops(&kind->plugin, kind->name, reason, size);
+    return ops && (!ops->probe || ops->probe(reason, size)) ? ops : NULL;
 }
 
-static const tutti_place_ops *find(const char *name, size_t length)
+static struct kind *find(const char *name, size_t length)
 {
     for (size_t i = 0; i < KINDS; i++)
-        if (strlen(registry[i]->name) == length &&
-            memcmp(registry[i]->name, name, length) == 0)
-            return registry[i];
+        if (strlen(registry[i].name) == length &&
+            memcmp(registry[i].name, name, length) == 0)
+            return &registry[i];
     return NULL;
 }
 
@@ -48,7 +59,7 @@ static tutti_status unknown(const char *text)
     char names[160] = "auto";
     for (size_t i = 0; i < KINDS; i++) {
         size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, ", %s", registry[i]->name);
+        snprintf(names + used, sizeof names - used, ", %s", registry[i].name);
     }
     return tt_fail(TUTTI_EARG,
                    "unknown place \"%.40s\": expected one of %s, with an "
@@ -85,18 +96,18 @@ tutti_status tutti_place_open(tutti_place **out, const char *text)
     size_t length = strcspn(text, ":");
     bool chooses =
         length == sizeof automatic - 1 && memcmp(text, automatic, length) == 0;
-    const tutti_place_ops *ops =
-        chooses ? &tt_place_threads : find(text, length);
+    struct kind *kind = chooses ? find("threads", 7) : find(text, length);
     unsigned workers;
     char reason[160];
 
-    if (!ops)
+    if (!kind)
         return unknown(text);
     tutti_status status = count_of(&workers, text, text + length);
     if (status)
         return status;
-    if (!probe(ops, reason, sizeof reason))
-        return tt_fail(TUTTI_EPLACE, "place \"%s\" is absent: %s", ops->name,
+    const tutti_place_ops *ops = probe(kind, reason, sizeof reason);
+    if (!ops)
+        return tt_fail(TUTTI_EPLACE, "place \"%s\" is absent: %s", kind->name,
                        reason);
 
     tutti_place *place = calloc(1, sizeof *place);
@@ -157,8 +168,9 @@ bool tutti_place_info(size_t index, tutti_place_kind *kind)
 {
     if (index >= KINDS)
         return false;
-    kind->name = registry[index]->name;
-    kind->present = probe(registry[index], kind->reason, sizeof kind->reason);
+    kind->name = registry[index].name;
+    kind->present =
+        probe(&registry[index], kind->reason, sizeof kind->reason) != NULL;
     return true;
 }
 

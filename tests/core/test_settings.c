@@ -17,6 +17,7 @@ static int clear(void **state)
     unsetenv("TUTTI_WORKERS");
     unsetenv("TUTTI_TRACE");
     unsetenv("TUTTI_ISA");
+    unsetenv("TUTTI_PLACES");
     unsetenv("SLURM_CPUS_PER_TASK");
     unsetenv("SLURM_CPUS_ON_NODE");
     setenv("XDG_CACHE_HOME", "/xdg", 1);
@@ -119,7 +120,7 @@ static void listing(void **state)
         assert_true(line.value[0]);
         assert_int_equal(line.given, !strcmp(line.name, "TUTTI_WORKERS"));
     }
-    assert_int_equal(count, 4);
+    assert_int_equal(count, 5);
 }
 
 int main(void)

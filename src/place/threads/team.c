@@ -2,7 +2,6 @@
 #include "place/threads/team.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -155,24 +154,14 @@ void tt_team_fini(struct tt_team *team)
     pthread_mutex_destroy(&team->lock);
 }
 
-/* Makes an idle member; the lock is held. Signals are for the user's threads:
- * members take none but their own faults, which a handler of the user's may
- * want to tell (blocked, they would end the process at once). */
+/* Makes an idle member; the lock is held. */
 static struct tt_member *make_member(struct tt_team *team)
 {
     struct tt_member *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
     m->team = team;
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-    sigset_t all, old;
-    sigfillset(&all);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(&all, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&m->thread, NULL, member_main, m);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (failed) {
+    if (!tt_thread_start(&m->thread, member_main, m)) {
         free(m);
         return NULL;
     }

@@ -1,0 +1,150 @@
+/* The openmp place: a plug-in that runs ranges in parallel regions of the
+ * compiler's OpenMP, beside the caller. Regions are entered by one thread for
+ * all, the leader: so callers go on meanwhile, and a forked child, where
+ * libgomp waits for the dead team of the thread that forked, has a new one. */
+#include <omp.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include <tutti/sys/plugin.h>
+
+#define MOST_ASKED 64
+
+struct invitation {
+    tutti_run *run;
+    unsigned workers;
+    uint64_t at;
+};
+
+static const tutti_services *library;
+
+static struct {
+    pthread_mutex_t lock; /* of all that follows */
+    pthread_cond_t asked;
+    struct invitation stack[MOST_ASKED]; /* not taken up */
+    unsigned count;
+    bool led; /* there is a leader */
+} team = {.lock = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER};
+
+static void work(const struct invitation *asked)
+{
+#pragma omp parallel num_threads((int)asked->workers)
+    {
+        /* OpenMP may give fewer. */
+        if (omp_get_thread_num() == 0)
+            for (int i = omp_get_num_threads(); i < (int)asked->workers; i++)
+                library->count_out(asked->run);
+        library->work(asked->run, asked->at);
+    }
+}
+
+static void *lead(void *unused)
+{
+    pthread_mutex_lock(&team.lock);
+    for (;;) {
+        while (team.count == 0)
+            pthread_cond_wait(&team.asked, &team.lock);
+        struct invitation asked = team.stack[--team.count];
+        pthread_mutex_unlock(&team.lock);
+        work(&asked);
+        pthread_mutex_lock(&team.lock);
+    }
+    return unused;
+}
+
+static unsigned invite(void *state, tutti_run *run, unsigned workers)
+{
+    (void)state;
+    pthread_mutex_lock(&team.lock);
+    team.led = team.led || library->start(lead, NULL) == TUTTI_OK;
+    if (!team.led || team.count == MOST_ASKED)
+        workers = 0;
+    if (workers > 0) {
+        library->count_in(run, workers);
+        team.stack[team.count++] =
+            (struct invitation){run, workers, library->clock()};
+        pthread_cond_signal(&team.asked);
+    }
+    pthread_mutex_unlock(&team.lock);
+    return workers;
+}
+
+static void recall(void *state, tutti_run *run)
+{
+    (void)state;
+    unsigned kept = 0;
+    pthread_mutex_lock(&team.lock);
+    for (unsigned i = 0; i < team.count; i++) {
+        struct invitation *asked = &team.stack[i];
+        if (asked->run != run)
+            team.stack[kept++] = *asked;
+        else
+            for (unsigned k = 0; k < asked->workers; k++)
+                library->count_out(run);
+    }
+    team.count = kept;
+    pthread_mutex_unlock(&team.lock);
+}
+
+static bool probe(char *reason, size_t size)
+{
+    snprintf(reason, size, "parallel regions of the compiler's OpenMP");
+    return true;
+}
+
+static tutti_status open_place(void **state, unsigned workers)
+{
+    (void)workers;
+    *state = NULL;
+    return TUTTI_OK;
+}
+
+static void close_place(void *state)
+{
+    (void)state;
+}
+
+static void cost(void *state, tutti_place_cost *cost)
+{
+    (void)state;
+    *cost = (tutti_place_cost){.invite = 2e-5, .range = 1e-7};
+}
+
+static const tutti_place_ops operations = {
+    .version = TUTTI_PLACE_VERSION,
+    .name = "openmp",
+    .takes = TUTTI_TAKES_CALL,
+    .caller_works = true,
+    .probe = probe,
+    .open = open_place,
+    .close = close_place,
+    .cost = cost,
+    .invite = invite,
+    .recall = recall,
+};
+
+/* In a forked child there is no leader, and the lock is the parent's. */
+static void begin_anew(void)
+{
+    pthread_mutex_init(&team.lock, NULL);
+    pthread_cond_init(&team.asked, NULL);
+    team.count = 0;
+    team.led = false;
+}
+
+__attribute__((
+    visibility("default"))) extern const tutti_plugin_entry tutti_plugin;
+
+static const tutti_place_ops *enter(const tutti_services *services,
+                                    char *reason, size_t size)
+{
+    library = services;
+    if (services->version == TUTTI_PLACE_VERSION &&
+        pthread_atfork(NULL, NULL, begin_anew) == 0)
+        return &operations;
+    snprintf(reason, size, "made for version %d of places, this is %u",
+             TUTTI_PLACE_VERSION, services->version);
+    return NULL;
+}
+
+const tutti_plugin_entry tutti_plugin = enter;
