@@ -55,6 +55,25 @@ static const char *skip_blanks(const char *at, const char *stop)
     return at;
 }
 
+static const char *read_integer(void *out, const char *at, tutti_type type)
+{
+    char *end;
+    bool natural = type == TUTTI_U64 || type == TUTTI_U32;
+    if (natural && *at == '-')
+        return NULL;
+    uint64_t value =
+        natural ? strtoull(at, &end, 10) : (uint64_t)strtoll(at, &end, 10);
+    if (end == at || errno || (type == TUTTI_U32 && value > UINT32_MAX) ||
+        (type == TUTTI_I32 && (int64_t)value != (int32_t)value))
+        return NULL;
+    uint32_t narrow = (uint32_t)value;
+    if (tutti_type_size(type) == sizeof narrow)
+        memcpy(out, &narrow, sizeof narrow);
+    else
+        memcpy(out, &value, sizeof value);
+    return end;
+}
+
 /* Reads a number at `at` to `out`; returns what is behind it, or NULL: there
  * is none, or it does not fit the type. */
 static const char *read_number(void *out, const char *at, tutti_type type)
@@ -71,14 +90,7 @@ static const char *read_number(void *out, const char *at, tutti_type type)
         memcpy(out, &value, sizeof value);
         return end == at || (errno && isinf(value)) ? NULL : end;
     }
-    int64_t value = strtoll(at, &end, 10);
-    if (type == TUTTI_I64) {
-        memcpy(out, &value, sizeof value);
-        return end == at || errno ? NULL : end;
-    }
-    int32_t narrow = (int32_t)value;
-    memcpy(out, &narrow, sizeof narrow);
-    return end == at || errno || narrow != value ? NULL : end;
+    return read_integer(out, at, type);
 }
 
 static int fail_number(const struct reader *r, const char *at, const char *stop)

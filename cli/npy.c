@@ -14,10 +14,8 @@ struct text {
 };
 
 static const char *const codes[] = {
-    [TUTTI_F64] = "<f8",
-    [TUTTI_F32] = "<f4",
-    [TUTTI_I64] = "<i8",
-    [TUTTI_I32] = "<i4",
+    [TUTTI_F64] = "<f8", [TUTTI_F32] = "<f4", [TUTTI_I64] = "<i8",
+    [TUTTI_I32] = "<i4", [TUTTI_U64] = "<u8", [TUTTI_U32] = "<u4",
 };
 
 static void skip_blanks(struct text *t)
@@ -137,18 +135,19 @@ static bool take_dict(struct text *t, struct cli_npy *npy, struct text *descr,
 static int find_type(struct cli_npy *npy, const char *name,
                      const struct text *descr)
 {
-    for (tutti_type type = TUTTI_F64; type <= TUTTI_I32; type++)
+    for (tutti_type type = TUTTI_F64; type <= TUTTI_U32; type++)
         if (same(descr, codes[type])) {
             npy->type = type;
             return CLI_OK;
         }
     int length = (int)(descr->end - descr->at);
     if (length == 0)
-        return cli_fail("%s holds records: expected float64, float32, int64 "
-                        "or int32",
+        return cli_fail("%s holds records: expected float64, float32, int64, "
+                        "int32, uint64 or uint32",
                         name);
-    return cli_fail("%s holds '%.*s'%s: expected float64, float32, int64 or "
-                    "int32, little-endian: convert it, such as by a.astype("
+    return cli_fail("%s holds '%.*s'%s: expected float64, float32, int64, "
+                    "int32, uint64 or uint32, little-endian: convert it, such "
+                    "as by a.astype("
                     "\"<f8\")",
                     name, length > 40 ? 40 : length, descr->at,
                     *descr->at == '>' ? " (big-endian)" : "");

@@ -6,19 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t write_integer(char *out, int64_t value)
+static size_t write_whole(char *out, uint64_t value)
 {
     char digits[CLI_TEXT_ROOM], *at = digits + sizeof digits;
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
     do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0)
-        *--at = '-';
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
     size_t length = (size_t)(digits + sizeof digits - at);
     memcpy(out, at, length);
     return length;
+}
+
+static size_t write_integer(char *out, int64_t value)
+{
+    if (value >= 0)
+        return write_whole(out, (uint64_t)value);
+    *out = '-';
+    return 1 + write_whole(out + 1, -(uint64_t)value);
 }
 
 /* The shortest of `from` to `to` digits that reads back to the same value; a
@@ -60,7 +65,9 @@ size_t cli_text_number(char *out, const void *value, tutti_type type, bool json)
     double real;
     float narrow;
     int64_t whole;
+    uint64_t natural;
     int32_t half;
+    uint32_t small;
     switch (type) {
     case TUTTI_F64:
         memcpy(&real, value, sizeof real);
@@ -74,6 +81,12 @@ size_t cli_text_number(char *out, const void *value, tutti_type type, bool json)
     case TUTTI_I32:
         memcpy(&half, value, sizeof half);
         return write_integer(out, half);
+    case TUTTI_U64:
+        memcpy(&natural, value, sizeof natural);
+        return write_whole(out, natural);
+    case TUTTI_U32:
+        memcpy(&small, value, sizeof small);
+        return write_whole(out, small);
     }
     return 0;
 }

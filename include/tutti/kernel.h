@@ -18,15 +18,26 @@ typedef enum tutti_type {
     TUTTI_F64 = 1, /**< double */
     TUTTI_F32,     /**< float */
     TUTTI_I64,     /**< int64_t, long long, long */
-    TUTTI_I32      /**< int32_t, int */
+    TUTTI_I32,     /**< int32_t, int */
+    TUTTI_U64,     /**< uint64_t, unsigned long (long), size_t */
+    TUTTI_U32      /**< uint32_t, unsigned */
 } tutti_type;
 
-/** The accepted signatures, T and U being any of the types. */
+/** The accepted signatures, T and U being any of the types. What takes a value
+ * or a row and gives a value may have a `void *user` as its last parameter:
+ * NULL but for tutti_kernel_native(). A row's function may take n first, and a
+ * row that it does not call const, as SciPy's `double f(int n, double *x, void
+ * *user)`; it must not write there. */
 typedef enum tutti_form {
     TUTTI_FORM_SCALAR = 1, /**< U f(T x) */
     TUTTI_FORM_BLOCK,      /**< void f(size_t n, const T *x, U *out) */
     TUTTI_FORM_ROW,        /**< U f(const T *row, int n) */
-    TUTTI_FORM_ROWS        /**< void f(const T *row, int n, U *out) */
+    TUTTI_FORM_ROWS,       /**< void f(const T *row, int n, U *out) */
+    TUTTI_FORM_POINTS,     /**< void f(int n, size_t m, const T *x, U *out): m
+                                points of n coordinates, coordinate d of point i
+                                at x[d * m + i] */
+    TUTTI_FORM_EACH        /**< void f(size_t i, ...): values and arrays of any
+                                of the types; see tutti_kernel_for() */
 } tutti_form;
 
 /** What a kernel is; the strings are owned by it. */
@@ -43,8 +54,8 @@ typedef struct tutti_kernel_info {
  */
 size_t tutti_type_size(tutti_type type);
 
-/** The name of `type`: "float64", "float32", "int64", "int32", a constant
- * string; "?" for no type.
+/** The name of `type`: "float64", "float32", "int64", "int32", "uint64",
+ * "uint32", a constant string; "?" for no type.
  *
  * Threads: any.  Cost: a switch.
  */
@@ -69,6 +80,22 @@ const char *tutti_type_name(tutti_type type);
 TUTTI_MUST_CHECK tutti_status tutti_kernel_open(tutti_kernel **out,
                                                 const char *text,
                                                 const char *signature);
+
+/** Compiles a function from C text in memory.
+ *
+ * out:    [out] written only on success.
+ * source: C text; copied. Compiled as tutti_kernel_open() does; headers in
+ *         quotes are looked up in the working folder.
+ * name:   the function's; NULL: the only one with an accepted signature (of
+ *         several, the only one that is not static).
+ * Errors: as tutti_kernel_open(); without a name, a sentence that lists those
+ *         that could be meant.
+ * Ownership: the caller's, until tutti_kernel_close().
+ * Threads: any.  Cost: below 1 ms when cached, else the compiler's time.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_kernel_text(tutti_kernel **out,
+                                                const char *source,
+                                                const char *name);
 
 /** Frees a kernel that no loop is running.
  *

@@ -8,16 +8,18 @@
 
 #include "kernel/kernel.h"
 
-#define BLOCK 512 /* values of a range that are made at once */
+#define BLOCK 512         /* values of a range, points that are run at once */
+#define POINTS_ROOM 65536 /* bytes of the points */
 
-static const char *const forms[] = {"no form", "scalar", "block", "row",
-                                    "row to row"};
+static const char *const forms[] = {"no form",    "scalar", "block",   "row",
+                                    "row to row", "points", "for-each"};
 
 /* All but the arrays: bytes that mean the same elsewhere, but for the two
  * functions. */
 struct sweep {
     tt_kernel_entry entry;
     tt_kernel_function function; /* or NULL */
+    void *user;
     tutti_form form;
     tutti_type type; /* of the items */
     size_t width, results_width;
@@ -31,10 +33,51 @@ struct map {
     char *results;
 };
 
+/* Coordinate after coordinate of `n` points that lie one after the other. */
+static void transpose(void *to, const void *from, size_t n, size_t width,
+                      size_t size)
+{
+    if (size == sizeof(uint64_t)) {
+        uint64_t *x = to;
+        const uint64_t *row = from;
+        for (size_t i = 0; i < n; i++, row += width)
+            for (size_t d = 0; d < width; d++)
+                x[d * n + i] = row[d];
+    } else {
+        uint32_t *x = to;
+        const uint32_t *row = from;
+        for (size_t i = 0; i < n; i++, row += width)
+            for (size_t d = 0; d < width; d++)
+                x[d * n + i] = row[d];
+    }
+}
+
+/* A point by itself is its row. */
+static void call_points(const struct sweep *s, size_t n, const char *items,
+                        char *results)
+{
+    _Alignas(64) char x[POINTS_ROOM];
+    size_t most = POINTS_ROOM / s->item_size;
+    most = most > BLOCK ? BLOCK : most < 1 ? 1 : most;
+    for (size_t m; n > 0; n -= m) {
+        m = n < most ? n : most;
+        if (m > 1)
+            transpose(x, items, m, s->width, tutti_type_size(s->type));
+        s->entry(s->function, s->user, m, m > 1 ? x : items, s->width, results,
+                 1);
+        items += m * s->item_size;
+        results += m * s->result_size;
+    }
+}
+
 static void call(const struct sweep *s, size_t n, const void *items,
                  void *results)
 {
-    s->entry(s->function, n, items, s->width, results, s->results_width);
+    if (s->form == TUTTI_FORM_POINTS)
+        call_points(s, n, items, results);
+    else
+        s->entry(s->function, s->user, n, items, s->width, results,
+                 s->results_width);
 }
 
 /* The values with numbers [begin, begin + n) of a range. */
@@ -53,12 +96,14 @@ static void make_values(const struct sweep *s, void *to, size_t begin, size_t n)
             ((float *)to)[i] = (float)(int64_t)(value + step * i);
         break;
     case TUTTI_I64:
+    case TUTTI_U64:
         for (size_t i = 0; i < n; i++)
-            ((int64_t *)to)[i] = (int64_t)(value + step * i);
+            ((uint64_t *)to)[i] = value + step * i;
         break;
     case TUTTI_I32:
+    case TUTTI_U32:
         for (size_t i = 0; i < n; i++)
-            ((int32_t *)to)[i] = (int32_t)(int64_t)(value + step * i);
+            ((uint32_t *)to)[i] = (uint32_t)(value + step * i);
         break;
     }
 }
@@ -87,6 +132,11 @@ static size_t run_body(void *context, size_t begin, size_t end, unsigned worker)
     return end;
 }
 
+static bool is_block(tutti_form form)
+{
+    return form == TUTTI_FORM_BLOCK || form == TUTTI_FORM_POINTS;
+}
+
 size_t tt_apply_away(const tt_function functions[2], const void *context,
                      size_t begin, size_t end, const char *items, char *results)
 {
@@ -96,7 +146,7 @@ size_t tt_apply_away(const tt_function functions[2], const void *context,
     s.function = functions[1];
     /* One by one, so that a crash has its task; a block has them all. */
     for (size_t n; begin < end; begin += n, results += n * s.result_size) {
-        n = s.form == TUTTI_FORM_BLOCK ? end - begin : 1;
+        n = is_block(s.form) ? end - begin : 1;
         tutti_worker_at(begin);
         if (items)
             call(&s, n, items, results);
@@ -112,7 +162,7 @@ size_t tt_apply_away(const tt_function functions[2], const void *context,
 static size_t unit_of(tutti_form form, size_t n)
 {
     size_t unit = 1;
-    while (form == TUTTI_FORM_BLOCK && unit < 128 && n / unit >= 2048)
+    while (is_block(form) && unit < 128 && n / unit >= 2048)
         unit *= 2;
     return unit;
 }
@@ -139,6 +189,7 @@ static tutti_status run(struct map *m, const tutti_kernel *k, size_t n,
 {
     m->sweep.entry = k->entry;
     m->sweep.function = k->function;
+    m->sweep.user = k->user;
     m->sweep.form = k->signature.form;
     m->sweep.type = k->signature.item;
     size_t unit = unit_of(k->signature.form, n);
@@ -156,7 +207,13 @@ static tutti_status check_widths(const tutti_kernel *k, size_t results_width,
                                  size_t width)
 {
     tutti_form form = k->signature.form;
-    bool rows = form == TUTTI_FORM_ROW || form == TUTTI_FORM_ROWS;
+    bool rows = form == TUTTI_FORM_ROW || form == TUTTI_FORM_ROWS ||
+                form == TUTTI_FORM_POINTS;
+    if (form == TUTTI_FORM_EACH)
+        return tt_fail(TUTTI_EARG,
+                       "%.200s has no result to map to: run it for each index "
+                       "(tutti_kernel_for)",
+                       k->signature.text);
     if (width < 1 || width > (rows ? INT_MAX : 1))
         return tt_fail(TUTTI_EARG,
                        "%.200s is of the %s form: it takes %s, got rows of "
@@ -211,6 +268,10 @@ static bool fits(tutti_type type, int64_t first, int64_t step, int64_t last)
         return true;
     case TUTTI_I32:
         return first == (int32_t)first && last == (int32_t)last;
+    case TUTTI_U64:
+        return first >= 0 && last >= 0;
+    case TUTTI_U32:
+        return first == (uint32_t)first && last == (uint32_t)last;
     case TUTTI_F64:
         return most >> zeros <= (uint64_t)1 << 53;
     case TUTTI_F32:

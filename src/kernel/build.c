@@ -43,7 +43,7 @@ static const char *const flags[] = {
 struct job {
     struct tt_compiler compiler;
     struct tt_cache cache;
-    char include[PATH_MAX]; /* the folder of the user's source */
+    char include[PATH_MAX]; /* the folder of headers in quotes, or empty */
     const char *math;       /* see math_flag() */
     char *text;
     size_t size;
@@ -57,15 +57,52 @@ static const char *math_flag(const char *source)
     return strstr(source, "errno") ? "-fmath-errno" : "-fno-math-errno";
 }
 
-static tutti_status find_folder(char folder[PATH_MAX], const char *path)
+/* A text without a quote includes nothing from any folder of the user's. */
+static tutti_status find_folder(char folder[PATH_MAX],
+                                const struct tt_source *source)
 {
     char real[PATH_MAX];
+    folder[0] = 0;
+    if (strchr(source->text, '"') == NULL)
+        return TUTTI_OK;
+    const char *path = source->file ? source->path : ".";
     if (realpath(path, real) == NULL)
         return tt_fail(TUTTI_EARG, "cannot read %s: %s", path, strerror(errno));
     char *slash = strrchr(real, '/');
-    slash[slash == real] = 0;
+    if (source->file)
+        slash[slash == real] = 0;
     strcpy(folder, real);
     return TUTTI_OK;
+}
+
+static void put_quoted(FILE *to, const char *path)
+{
+    fputs("#line 1 \"", to);
+    for (; *path; path++) {
+        if (*path == '"' || *path == '\\')
+            fputc('\\', to);
+        fputc(*path == '\n' ? '?' : *path, to);
+    }
+    fputs("\"\n", to);
+}
+
+/* The user's text as it is, its lines numbered as he sees them, and the rest.
+ */
+static tutti_status join(struct job *job, const struct tt_source *source,
+                         const char *extra)
+{
+    FILE *to = open_memstream(&job->text, &job->size);
+    if (to == NULL)
+        return tt_fail_memory("a kernel's text");
+    put_quoted(to, source->path);
+    fputs(source->text, to);
+    fputs(extra, to);
+    bool failed = ferror(to) != 0;
+    if (fclose(to) == 0 && !failed)
+        return TUTTI_OK;
+    free(job->text);
+    job->text = NULL;
+    return tt_fail_memory("a kernel's text");
 }
 
 /* Each part is preceded by its size, so that no two lists of parts hash to the
@@ -137,9 +174,11 @@ static tutti_status compile(const struct job *job, const char *folder)
         words[n++] = *word;
     for (size_t i = 0; i < FLAGS; i++)
         words[n++] = (char *)flags[i];
+    if (*job->include) {
+        words[n++] = "-iquote";
+        words[n++] = (char *)job->include;
+    }
     char *last[] = {(char *)job->math,
-                    "-iquote",
-                    (char *)job->include,
                     "-MD",
                     "-MT",
                     "kernel",
@@ -160,24 +199,17 @@ static tutti_status compile(const struct job *job, const char *folder)
     return status;
 }
 
-static tutti_status load(void **library, tt_kernel_entry *entry,
-                         const char *path)
+static tutti_status load(void **library, const char *path)
 {
     void *opened = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (opened == NULL)
         return tt_fail(TUTTI_ESYS, "cannot load a compiled kernel: %s",
                        dlerror());
-    *(void **)entry = dlsym(opened, TT_WRAPPER_ENTRY);
-    if (*entry == NULL) {
-        dlclose(opened);
-        return tt_fail(TUTTI_ESYS, "%s holds no kernel; remove it", path);
-    }
     *library = opened;
     return TUTTI_OK;
 }
 
-static tutti_status build(void **library, tt_kernel_entry *entry,
-                          const struct job *job)
+static tutti_status build(void **library, const struct job *job)
 {
     char folder[TT_BUILD_ROOM], path[PATH_MAX];
     struct timespec now;
@@ -191,32 +223,29 @@ static tutti_status build(void **library, tt_kernel_entry *entry,
     if (status == TUTTI_OK)
         status = tt_cache_keep(&job->cache, job->key, folder, began, path);
     if (status == TUTTI_OK)
-        status = load(library, entry, path);
+        status = load(library, path);
     tt_cache_end(folder);
     return status;
 }
 
-tutti_status tt_build_load(void **library, tt_kernel_entry *entry,
-                           const struct tt_signature *signature,
-                           const char *path, const char *source, size_t size)
+tutti_status tt_build_load(void **library, const struct tt_source *source,
+                           const char *extra)
 {
-    struct job job;
+    struct job job = {.math = math_flag(source->text)};
     char object[PATH_MAX];
     tutti_status status = tt_compiler_find(&job.compiler);
     if (status == TUTTI_OK)
         status = tt_cache_find(&job.cache);
     if (status == TUTTI_OK)
-        status = find_folder(job.include, path);
+        status = find_folder(job.include, source);
     if (status == TUTTI_OK)
-        status = tt_wrapper_make(&job.text, &job.size, signature, path, source,
-                                 size);
+        status = join(&job, source, extra);
     if (status != TUTTI_OK)
         return status;
-    job.math = math_flag(source);
     make_key(&job);
     if (!tt_cache_look(&job.cache, job.key, object) ||
-        load(library, entry, object) != TUTTI_OK)
-        status = build(library, entry, &job);
+        load(library, object) != TUTTI_OK)
+        status = build(library, &job);
     free(job.text);
     return status;
 }

@@ -2,18 +2,23 @@
 #ifndef TT_KERNEL_BUILD_H
 #define TT_KERNEL_BUILD_H
 
-#include "kernel/signature.h"
-#include "kernel/wrapper.h"
+#include <stdbool.h>
 
-/* Compiles a source for a signature that was read from it, or takes what the
- * cache has.
+#include "core/status.h"
+
+/* A user's text. */
+struct tt_source {
+    const char *path; /* of its file, or what messages show; */
+    bool file;        /* headers are beside it, not in the working folder */
+    const char *text; /* ends with a zero */
+};
+
+/* Compiles a source with `extra` behind it, or takes what the cache has.
  *
- * library, entry: [out] dlclose() the library when done.
- * path: the source's, as messages show it.
+ * library: [out] dlclose() it when done.
  * Errors: TUTTI_EARG (the compiler's message), TUTTI_ESYS, TUTTI_EMEM. */
-TUTTI_MUST_CHECK tutti_status
-tt_build_load(void **library, tt_kernel_entry *entry,
-              const struct tt_signature *signature, const char *path,
-              const char *source, size_t size);
+TUTTI_MUST_CHECK tutti_status tt_build_load(void **library,
+                                            const struct tt_source *source,
+                                            const char *extra);
 
 #endif

@@ -10,22 +10,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/build.h"
 #include "kernel/file.h"
 
 size_t tutti_type_size(tutti_type type)
 {
     static const unsigned char sizes[] = {
-        [TUTTI_F64] = 8, [TUTTI_F32] = 4, [TUTTI_I64] = 8, [TUTTI_I32] = 4};
+        [TUTTI_F64] = 8, [TUTTI_F32] = 4, [TUTTI_I64] = 8,
+        [TUTTI_I32] = 4, [TUTTI_U64] = 8, [TUTTI_U32] = 4};
     return (size_t)type < sizeof sizes ? sizes[type] : 0;
 }
 
 const char *tutti_type_name(tutti_type type)
 {
-    static const char *const names[] = {[TUTTI_F64] = "float64",
-                                        [TUTTI_F32] = "float32",
-                                        [TUTTI_I64] = "int64",
-                                        [TUTTI_I32] = "int32"};
+    static const char *const names[] = {
+        [TUTTI_F64] = "float64", [TUTTI_F32] = "float32",
+        [TUTTI_I64] = "int64",   [TUTTI_I32] = "int32",
+        [TUTTI_U64] = "uint64",  [TUTTI_U32] = "uint32"};
     return tutti_type_size(type) ? names[type] : "?";
 }
 
@@ -47,6 +47,55 @@ static bool ends_in(const char *text, const char *end)
     return size > tail && strcmp(text + size - tail, end) == 0;
 }
 
+static tutti_status check_text(const char *data, size_t size, const char *file)
+{
+    if (strlen(data) == size)
+        return TUTTI_OK;
+    return tt_fail(TUTTI_EARG, "%s is no C text: a zero byte at %zu", file,
+                   strlen(data));
+}
+
+/* Keeps a source and reads the signature of `name` in it. */
+static tutti_status take_source(tutti_kernel *k, const char *data, size_t size,
+                                const char *path, bool file, const char *name)
+{
+    /* A byte order mark is none any more behind a #line. */
+    bool marked = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
+    data += marked ? 3 : 0;
+    size -= marked ? 3 : 0;
+    tutti_status status = check_text(data, size, path);
+    if (status == TUTTI_OK)
+        status = tt_signature_read(&k->signature, data, size, name, path, true);
+    if (status != TUTTI_OK)
+        return status;
+    char *kept = malloc(size + strlen(path) + 2);
+    if (kept == NULL)
+        return tt_fail_memory("a kernel's text");
+    memcpy(kept, data, size + 1);
+    strcpy(kept + size + 1, path);
+    k->source = (struct tt_source){kept + size + 1, file, kept};
+    return TUTTI_OK;
+}
+
+tutti_status tt_kernel_ready(tutti_kernel *k)
+{
+    char *extra;
+    void *each = NULL, *entry = NULL;
+    tutti_status status = tt_wrapper_make(&extra, &k->signature);
+    if (status != TUTTI_OK)
+        return status;
+    if (k->signature.each)
+        status = tt_kernel_build(k, extra, TT_WRAPPER_EACH, &each);
+    if (status == TUTTI_OK && k->signature.form != TUTTI_FORM_EACH)
+        status = tt_kernel_build(k, extra, TT_WRAPPER_ENTRY, &entry);
+    free(extra);
+    if (status != TUTTI_OK)
+        return status;
+    *(void **)&k->entry = entry;
+    *(void **)&k->each = each;
+    return TUTTI_OK;
+}
+
 static tutti_status open_source(tutti_kernel *k, const char *file,
                                 const char *name)
 {
@@ -55,21 +104,9 @@ static tutti_status open_source(tutti_kernel *k, const char *file,
     tutti_status status = tt_file_read(&data, &size, file);
     if (status != TUTTI_OK)
         return status;
-    /* A byte order mark is none any more behind a #line. */
-    bool marked = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
-    const char *source = marked ? data + 3 : data;
-    size -= marked ? 3 : 0;
-    if (strlen(source) != size)
-        status = tt_fail(TUTTI_EARG, "%s is no C text: a zero byte at %zu",
-                         file, strlen(source));
-    if (status == TUTTI_OK)
-        status =
-            tt_signature_read(&k->signature, source, size, name, file, true);
-    if (status == TUTTI_OK)
-        status = tt_build_load(&k->library, &k->entry, &k->signature, file,
-                               source, size);
+    status = take_source(k, data, size, file, true, name);
     free(data);
-    return status;
+    return status == TUTTI_OK ? tt_kernel_ready(k) : status;
 }
 
 /* dlopen() searches the system's folders for a name without a slash: a file
@@ -146,17 +183,18 @@ static tutti_status open_text(tutti_kernel *k, const char *text,
                    text);
 }
 
-tutti_status tutti_kernel_open(tutti_kernel **out, const char *text,
-                               const char *signature)
+/* NULL: no memory. */
+static tutti_kernel *begin(void)
 {
-    if (text == NULL)
-        return tt_fail(TUTTI_EARG,
-                       "no function was named: expected FILE.c:NAME "
-                       "or LIB.so:NAME");
     tutti_kernel *k = calloc(1, sizeof *k);
-    if (k == NULL)
-        return tt_fail_memory("a kernel");
-    tutti_status status = open_text(k, text, signature);
+    if (k != NULL)
+        pthread_mutex_init(&k->lock, NULL);
+    return k;
+}
+
+static tutti_status finish(tutti_kernel **out, tutti_kernel *k,
+                           tutti_status status)
+{
     if (status == TUTTI_OK)
         *out = k;
     else
@@ -164,12 +202,51 @@ tutti_status tutti_kernel_open(tutti_kernel **out, const char *text,
     return status;
 }
 
+tutti_status tutti_kernel_open(tutti_kernel **out, const char *text,
+                               const char *signature)
+{
+    if (text == NULL)
+        return tt_fail(TUTTI_EARG,
+                       "no function was named: expected FILE.c:NAME "
+                       "or LIB.so:NAME");
+    tutti_kernel *k = begin();
+    if (k == NULL)
+        return tt_fail_memory("a kernel");
+    return finish(out, k, open_text(k, text, signature));
+}
+
+tutti_status tt_kernel_read(tutti_kernel **out, const char *source,
+                            const char *name)
+{
+    if (source == NULL)
+        return tt_fail(TUTTI_EARG, "no C text was given");
+    tutti_kernel *k = begin();
+    if (k == NULL)
+        return tt_fail_memory("a kernel");
+    return finish(
+        out, k,
+        take_source(k, source, strlen(source), "kernel text", false, name));
+}
+
+tutti_status tutti_kernel_text(tutti_kernel **out, const char *source,
+                               const char *name)
+{
+    tutti_kernel *k;
+    tutti_status status = tt_kernel_read(&k, source, name);
+    if (status != TUTTI_OK)
+        return status;
+    return finish(out, k, tt_kernel_ready(k));
+}
+
 void tutti_kernel_close(tutti_kernel *kernel)
 {
     if (kernel == NULL)
         return;
+    tt_kernel_unload(kernel);
     if (kernel->library != NULL)
         dlclose(kernel->library);
+    pthread_mutex_destroy(&kernel->lock);
+    free((char *)kernel->source.text);
     free(kernel);
 }
 

@@ -1,15 +1,51 @@
-/* A kernel: a function found by text, and the entry that runs it. */
+/* A kernel: a function found by text, and the entries that run it. */
 #ifndef TT_KERNEL_KERNEL_H
 #define TT_KERNEL_KERNEL_H
 
+#include <pthread.h>
+
+#include "kernel/build.h"
 #include "kernel/signature.h"
 #include "kernel/wrapper.h"
 
 struct tutti_kernel {
-    void *library; /* from dlopen() */
-    tt_kernel_entry entry;
-    tt_kernel_function function; /* of a LIB.so; else NULL */
+    void *library;               /* from dlopen(), of a LIB.so; else NULL */
+    tt_kernel_entry entry;       /* NULL: TUTTI_FORM_EACH, or not compiled */
+    tt_kernel_each each;         /* or NULL */
+    tt_kernel_function function; /* compiled already; else NULL */
+    void *user;                  /* what a function with one gets */
     struct tt_signature signature;
+    struct tt_source source; /* the text is owned; NULL: compiled already */
+    pthread_mutex_t lock;    /* guards parts */
+    struct tt_part *parts;   /* made by tt_kernel_build() */
 };
+
+/* As tutti_kernel_text(), but compiles nothing: for those who call the function
+ * from a text of their own, by tt_kernel_build(). */
+TUTTI_MUST_CHECK tutti_status tt_kernel_read(tutti_kernel **out,
+                                             const char *source,
+                                             const char *name);
+
+/* Makes the entries by which maps run a kernel that tt_kernel_read() gave. */
+TUTTI_MUST_CHECK tutti_status tt_kernel_ready(tutti_kernel *kernel);
+
+/* Compiles the kernel's source with `extra` behind it (through the cache; see
+ * build.h), loads that, and finds `symbol` in it. `extra` calls the function by
+ * kernel->signature.name, has the user's macros still in force, so its names
+ * should be its own (tt_...), and gives the symbol default visibility. A
+ * function that is compiled already (kernel->function) has no source: `extra`
+ * stands alone.
+ *
+ * address: [out] good until the kernel is closed; the same text is compiled and
+ *          loaded once.
+ * Errors: TUTTI_EARG (the compiler's message), TUTTI_ESYS, TUTTI_EMEM.
+ * Threads: any. */
+TUTTI_MUST_CHECK tutti_status tt_kernel_build(tutti_kernel *kernel,
+                                              const char *extra,
+                                              const char *symbol,
+                                              void **address);
+
+/* Unloads what tt_kernel_build() loaded. */
+void tt_kernel_unload(tutti_kernel *kernel);
 
 #endif

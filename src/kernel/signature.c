@@ -3,33 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/form.h"
 #include "kernel/scan.h"
-
-/* Types as they are written. */
-enum base { NO_TYPE, VOID, F64, F32, I32, I64, INT, LONG, LLONG, SIZE, OTHER };
-
-static const struct {
-    tutti_type type; /* 0: not one of the four */
-    const char *c;   /* as a compiler sees it without any header */
-} bases[] = {
-    [VOID] = {0, "void"},
-    [F64] = {TUTTI_F64, "double"},
-    [F32] = {TUTTI_F32, "float"},
-    [I32] = {TUTTI_I32, "__INT32_TYPE__"},
-    [I64] = {TUTTI_I64, "__INT64_TYPE__"},
-    [INT] = {TUTTI_I32, "int"},
-    [LONG] = {sizeof(long) == 8 ? TUTTI_I64 : 0, "long"},
-    [LLONG] = {TUTTI_I64, "long long"},
-    [SIZE] = {0, "__SIZE_TYPE__"},
-    [OTHER] = {0, NULL},
-};
-
-/* One parameter, or what a function returns. */
-struct kind {
-    enum base base;
-    bool constant; /* what it points to, if it is a pointer */
-    unsigned stars;
-};
 
 enum word {
     W_DOUBLE = 1,
@@ -44,23 +19,26 @@ enum word {
     W_OTHER = 1 << 9,
     W_LONG2 = 1 << 10,
     W_CONST = 1 << 11,
-    W_PLAIN = 1 << 12 /* says nothing about the type */
+    W_PLAIN = 1 << 12, /* says nothing about the type */
+    W_UNSIGNED = 1 << 13,
+    W_U32 = 1 << 14,
+    W_U64 = 1 << 15
 };
 
 static const struct {
     const char *text;
     enum word word;
 } words[] = {
-    {"double", W_DOUBLE},      {"float", W_FLOAT},      {"int", W_INT},
-    {"long", W_LONG},          {"signed", W_SIGNED},    {"void", W_VOID},
-    {"int32_t", W_I32},        {"int64_t", W_I64},      {"size_t", W_SIZE},
-    {"char", W_OTHER},         {"short", W_OTHER},      {"unsigned", W_OTHER},
-    {"_Bool", W_OTHER},        {"bool", W_OTHER},       {"_Complex", W_OTHER},
-    {"struct", W_OTHER},       {"union", W_OTHER},      {"enum", W_OTHER},
-    {"const", W_CONST},        {"restrict", W_PLAIN},   {"__restrict", W_PLAIN},
-    {"__restrict__", W_PLAIN}, {"static", W_PLAIN},     {"inline", W_PLAIN},
-    {"__inline", W_PLAIN},     {"__inline__", W_PLAIN}, {"extern", W_PLAIN},
-    {"register", W_PLAIN},
+    {"double", W_DOUBLE},    {"float", W_FLOAT},      {"int", W_INT},
+    {"long", W_LONG},        {"signed", W_SIGNED},    {"void", W_VOID},
+    {"int32_t", W_I32},      {"int64_t", W_I64},      {"size_t", W_SIZE},
+    {"char", W_OTHER},       {"short", W_OTHER},      {"unsigned", W_UNSIGNED},
+    {"uint32_t", W_U32},     {"uint64_t", W_U64},     {"_Bool", W_OTHER},
+    {"bool", W_OTHER},       {"_Complex", W_OTHER},   {"struct", W_OTHER},
+    {"union", W_OTHER},      {"enum", W_OTHER},       {"const", W_CONST},
+    {"restrict", W_PLAIN},   {"__restrict", W_PLAIN}, {"__restrict__", W_PLAIN},
+    {"static", W_PLAIN},     {"inline", W_PLAIN},     {"__inline", W_PLAIN},
+    {"__inline__", W_PLAIN}, {"extern", W_PLAIN},     {"register", W_PLAIN},
 };
 
 static enum word word_of(const struct tt_token *token)
@@ -71,31 +49,46 @@ static enum word word_of(const struct tt_token *token)
     return 0;
 }
 
-static enum base base_of(unsigned seen)
+static enum tt_base base_of(unsigned seen)
 {
     unsigned type = seen & ~(unsigned)(W_CONST | W_PLAIN);
     unsigned core = type & ~(unsigned)(W_INT | W_SIGNED);
     switch (type) {
     case 0:
-        return NO_TYPE;
+        return TT_BASE_NONE;
     case W_DOUBLE:
-        return F64;
+        return TT_BASE_F64;
     case W_FLOAT:
-        return F32;
+        return TT_BASE_F32;
     case W_VOID:
-        return VOID;
+        return TT_BASE_VOID;
     case W_I32:
-        return I32;
+        return TT_BASE_I32;
     case W_I64:
-        return I64;
+        return TT_BASE_I64;
+    case W_U32:
+        return TT_BASE_U32;
+    case W_U64:
+        return TT_BASE_U64;
     case W_SIZE:
-        return SIZE;
+        return TT_BASE_SIZE;
     }
-    if (core == 0)
-        return INT;
-    if (core == W_LONG)
-        return LONG;
-    return core == (W_LONG | W_LONG2) ? LLONG : OTHER;
+    switch (core) {
+    case 0:
+        return TT_BASE_INT;
+    case W_LONG:
+        return TT_BASE_LONG;
+    case W_LONG | W_LONG2:
+        return TT_BASE_LLONG;
+    case W_UNSIGNED:
+        return type & W_SIGNED ? TT_BASE_OTHER : TT_BASE_UINT;
+    case W_UNSIGNED | W_LONG:
+        return type & W_SIGNED ? TT_BASE_OTHER : TT_BASE_ULONG;
+    case W_UNSIGNED | W_LONG | W_LONG2:
+        return type & W_SIGNED ? TT_BASE_OTHER : TT_BASE_ULLONG;
+    default:
+        return TT_BASE_OTHER;
+    }
 }
 
 static struct tt_token next(struct tt_lexer *lexer)
@@ -154,7 +147,7 @@ static unsigned read_words(struct tt_lexer *lexer)
         if (token.kind != TT_TOKEN_NAME)
             return seen;
         unsigned word = word_of(&token);
-        bool typed = base_of(seen) != NO_TYPE;
+        bool typed = base_of(seen) != TT_BASE_NONE;
         if (word == 0 && typed)
             return seen; /* what is declared */
         if (word == 0)
@@ -168,10 +161,10 @@ static unsigned read_words(struct tt_lexer *lexer)
     }
 }
 
-static struct kind read_kind(struct tt_lexer *lexer)
+static struct tt_kind read_kind(struct tt_lexer *lexer)
 {
     unsigned seen = read_words(lexer);
-    struct kind kind = {base_of(seen), (seen & W_CONST) != 0, 0};
+    struct tt_kind kind = {base_of(seen), (seen & W_CONST) != 0, 0};
     while (take(lexer, "*")) {
         kind.stars++;
         while (take(lexer, "const") || take(lexer, "restrict") ||
@@ -182,7 +175,7 @@ static struct kind read_kind(struct tt_lexer *lexer)
 }
 
 /* Reads one parameter; false if it cannot be one of ours. */
-static bool read_parameter(struct tt_lexer *lexer, struct kind *kind)
+static bool read_parameter(struct tt_lexer *lexer, struct tt_kind *kind)
 {
     *kind = read_kind(lexer);
     struct tt_token token = tt_lexer_peek(lexer);
@@ -194,17 +187,11 @@ static bool read_parameter(struct tt_lexer *lexer, struct kind *kind)
         if (!skip_brackets(lexer))
             return false;
     }
-    return skip_attributes(lexer) && kind->base != NO_TYPE;
+    return skip_attributes(lexer) && kind->base != TT_BASE_NONE;
 }
 
-/* A function's types: kinds[0] is what it returns. */
-struct shape {
-    struct kind kinds[4];
-    unsigned parameters;
-};
-
 static bool read_shape(struct tt_lexer lexer, const struct tt_token *name,
-                       struct shape *shape)
+                       struct tt_shape *shape)
 {
     shape->kinds[0] = read_kind(&lexer);
     struct tt_token token = next(&lexer);
@@ -212,84 +199,12 @@ static bool read_shape(struct tt_lexer lexer, const struct tt_token *name,
         return false;
     shape->parameters = 0;
     do {
-        if (shape->parameters == 3)
+        if (shape->parameters == TT_SIGNATURE_MOST)
             return false;
         if (!read_parameter(&lexer, &shape->kinds[++shape->parameters]))
             return false;
     } while (take(&lexer, ","));
     return take(&lexer, ")");
-}
-
-static bool is_value(const struct kind *kind)
-{
-    return kind->stars == 0 && bases[kind->base].type != 0;
-}
-
-static bool is_array(const struct kind *kind, bool constant)
-{
-    return kind->stars == 1 && kind->constant == constant &&
-           bases[kind->base].type != 0;
-}
-
-static bool is_plain(const struct kind *kind, enum base base)
-{
-    return kind->stars == 0 && kind->base == base;
-}
-
-/* The form of a shape, and which of its kinds are item and result; 0: none. */
-static tutti_form form_of(const struct shape *shape, const struct kind **item,
-                          const struct kind **result)
-{
-    const struct kind *k = shape->kinds;
-    *item = &k[1];
-    *result = &k[0];
-    if (shape->parameters == 1 && is_value(&k[0]) && is_value(&k[1]))
-        return TUTTI_FORM_SCALAR;
-    if (shape->parameters == 2 && is_value(&k[0]) && is_array(&k[1], true) &&
-        is_plain(&k[2], INT))
-        return TUTTI_FORM_ROW;
-    if (shape->parameters != 3 || !is_plain(&k[0], VOID) ||
-        !is_array(&k[3], false))
-        return 0;
-    *result = &k[3];
-    if (is_array(&k[1], true) && is_plain(&k[2], INT))
-        return TUTTI_FORM_ROWS;
-    *item = &k[2];
-    if (is_plain(&k[1], SIZE) && is_array(&k[2], true))
-        return TUTTI_FORM_BLOCK;
-    return 0;
-}
-
-static const char *c_name(tutti_type type)
-{
-    static const char *const names[] = {[TUTTI_F64] = "double",
-                                        [TUTTI_F32] = "float",
-                                        [TUTTI_I64] = "int64_t",
-                                        [TUTTI_I32] = "int32_t"};
-    return names[type];
-}
-
-static void normalise(struct tt_signature *s)
-{
-    const char *item = c_name(s->item), *result = c_name(s->result);
-    size_t room = sizeof s->text;
-    switch (s->form) {
-    case TUTTI_FORM_SCALAR:
-        snprintf(s->text, room, "%s %s(%s x)", result, s->name, item);
-        break;
-    case TUTTI_FORM_BLOCK:
-        snprintf(s->text, room, "void %s(size_t n, const %s *x, %s *out)",
-                 s->name, item, result);
-        break;
-    case TUTTI_FORM_ROW:
-        snprintf(s->text, room, "%s %s(const %s *row, int n)", result, s->name,
-                 item);
-        break;
-    case TUTTI_FORM_ROWS:
-        snprintf(s->text, room, "void %s(const %s *row, int n, %s *out)",
-                 s->name, item, result);
-        break;
-    }
 }
 
 /* The text of a declaration in one line, for a message. */
@@ -326,36 +241,19 @@ static tutti_status refuse(const struct tt_scan *scan,
     if (lines)
         snprintf(line, sizeof line, ":%u", name->line);
     return tt_fail(TUTTI_EARG,
-                   "%.120s%s: '%s' is not an accepted signature; these are, T "
-                   "and U being double, float, int64_t (long) or int32_t "
-                   "(int): U f(T x), void f(size_t n, const T *x, U *out), "
-                   "U f(const T *row, int n), "
-                   "void f(const T *row, int n, U *out)",
-                   where, line, found);
+                   "%.120s%s: '%s' is not an accepted signature; these are: %s",
+                   where, line, found, tt_form_words);
 }
 
 static tutti_status accept(struct tt_signature *out, const struct tt_scan *scan,
                            const struct tt_token *name, const char *where,
                            bool lines)
 {
-    struct shape shape;
-    const struct kind *item, *result;
-    if (!read_shape(scan->start, name, &shape))
-        return refuse(scan, name, where, lines);
-    tutti_form form = form_of(&shape, &item, &result);
-    if (form == 0)
-        return refuse(scan, name, where, lines);
-    struct tt_signature s = {form,
-                             bases[item->base].type,
-                             bases[result->base].type,
-                             bases[item->base].c,
-                             bases[result->base].c,
-                             "",
-                             ""};
-    memcpy(s.name, name->at, name->size);
-    normalise(&s);
-    *out = s;
-    return TUTTI_OK;
+    struct tt_shape shape;
+    if (read_shape(scan->start, name, &shape) &&
+        tt_form_find(out, &shape, name->at, name->size))
+        return TUTTI_OK;
+    return refuse(scan, name, where, lines);
 }
 
 /* Whether the function whose name was just scanned has a body. */
@@ -368,23 +266,88 @@ static bool is_defined(const struct tt_scan *scan)
     return !tt_token_is(&token, ";") && !tt_token_is(&token, ",");
 }
 
+/* Names, separated by commas, as many as there is room for. */
+struct names {
+    char text[200];
+    size_t used, count;
+};
+
+static void add_name(struct names *names, const struct tt_token *name)
+{
+    size_t room = sizeof names->text - names->used;
+    names->count++;
+    if (name->size + 3 <= room)
+        names->used += (size_t)snprintf(names->text + names->used, room,
+                                        "%s%.*s", names->used ? ", " : "",
+                                        (int)name->size, name->at);
+}
+
 /* Says what is there instead of `name`. */
 static tutti_status missing(const char *text, size_t size, const char *name,
                             const char *where)
 {
-    char names[200] = "";
-    size_t used = 0;
+    struct names names = {0};
     struct tt_scan scan;
     struct tt_token token;
     tt_scan_init(&scan, text, size);
     while (tt_scan_next(&scan, &token)) {
-        if (!is_defined(&scan) || used + token.size + 3 > sizeof names)
-            continue;
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%.*s",
-                                 used ? ", " : "", (int)token.size, token.at);
+        if (is_defined(&scan))
+            add_name(&names, &token);
     }
     return tt_fail(TUTTI_EARG, "%.120s: no function '%.100s' at file scope%s%s",
-                   where, name, used ? "; it has " : "", names);
+                   where, name, names.used ? "; it has " : "", names.text);
+}
+
+static bool is_static(const struct tt_scan *scan, const struct tt_token *name)
+{
+    struct tt_lexer lexer = scan->start;
+    struct tt_token token;
+    do {
+        token = next(&lexer);
+        if (tt_token_is(&token, "static"))
+            return true;
+    } while (token.at < name->at);
+    return false;
+}
+
+/* The definitions that could be meant by no name: those that are not static,
+ * if there are any. */
+static tutti_status read_only(struct tt_signature *out, const char *text,
+                              size_t size, const char *where)
+{
+    struct names all = {0}, fit[2] = {0};
+    struct tt_signature found[2];
+    struct tt_scan scan;
+    struct tt_token token;
+    struct tt_shape shape;
+    tt_scan_init(&scan, text, size);
+    while (tt_scan_next(&scan, &token)) {
+        if (!is_defined(&scan))
+            continue;
+        int hidden = is_static(&scan, &token);
+        add_name(&all, &token);
+        if ((fit[hidden].count == 0 ||
+             !tt_token_is(&token, found[hidden].name)) &&
+            token.size < TT_SIGNATURE_NAME &&
+            read_shape(scan.start, &token, &shape) &&
+            tt_form_find(fit[hidden].count ? &(struct tt_signature){0}
+                                           : &found[hidden],
+                         &shape, token.at, token.size))
+            add_name(&fit[hidden], &token);
+    }
+    int chosen = fit[0].count == 0;
+    if (fit[chosen].count == 1) {
+        *out = found[chosen];
+        return TUTTI_OK;
+    }
+    if (fit[chosen].count > 1)
+        return tt_fail(TUTTI_EARG,
+                       "%.120s: %zu functions could be meant: %s; name one",
+                       where, fit[chosen].count, fit[chosen].text);
+    return tt_fail(TUTTI_EARG,
+                   "%.120s: no function with an accepted signature%s%s; these "
+                   "are accepted: %s",
+                   where, all.used ? " among " : "", all.text, tt_form_words);
 }
 
 static bool is_name(const char *name)
@@ -402,6 +365,8 @@ tutti_status tt_signature_read(struct tt_signature *out, const char *text,
 {
     struct tt_scan scan, declared;
     struct tt_token token, declaration = {0};
+    if (name == NULL)
+        return read_only(out, text, size, where);
     if (!is_name(name))
         return tt_fail(TUTTI_EARG,
                        "'%.100s' is not the name of a C function (letters, "

@@ -9,17 +9,32 @@
 #include "core/status.h"
 
 #define TT_SIGNATURE_NAME 128
+#define TT_SIGNATURE_MOST 16 /* parameters */
+
+/* A value, or an array of them. */
+struct tt_parameter {
+    tutti_type type;
+    bool array, constant;
+    const char *c; /* the type of a value as a compiler must see it */
+};
 
 struct tt_signature {
     tutti_form form;
-    tutti_type item, result;
+    tutti_type item, result;       /* 0 where the form has none */
     const char *item_c, *result_c; /* the types as a compiler must see them */
+    bool count_first;              /* a row's n stands before it */
+    bool mutable;                  /* a row is not const */
+    bool user;                     /* a pointer stands last */
+    bool each;                     /* void f(size_t, ...): these follow */
+    unsigned parameters;
+    struct tt_parameter parameter[TT_SIGNATURE_MOST - 1];
     char name[TT_SIGNATURE_NAME];
-    char text[2 * TT_SIGNATURE_NAME]; /* normalised */
+    char text[6 * TT_SIGNATURE_NAME]; /* normalised */
 };
 
 /* Finds the function `name` at file scope of `text` (the first definition,
- * else the first declaration) and reads its signature.
+ * else the first declaration) and reads its signature. `name` NULL: the only
+ * definition with an accepted signature, or the only one that is not static.
  *
  * where: what to call the text in messages; with `lines`, line numbers of the
  *        text follow it.

@@ -3,52 +3,83 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void put_quoted(FILE *to, const char *path)
+static void put_row_type(FILE *to, const struct tt_signature *s)
 {
-    fputs("#line 1 \"", to);
-    for (; *path; path++) {
-        if (*path == '"' || *path == '\\')
-            fputc('\\', to);
-        fputc(*path == '\n' ? '?' : *path, to);
-    }
-    fputs("\"\n", to);
+    const char *constant = s->mutable ? "" : "const ";
+    const char *user = s->user ? ", void *" : "";
+    if (s->count_first)
+        fprintf(to, "%s(int, %s%s *%s)", s->result_c, constant, s->item_c,
+                user);
+    else
+        fprintf(to, "%s(%s%s *, int%s)", s->result_c, constant, s->item_c,
+                user);
 }
 
-/* The function's type as the compiler must see it. */
+/* The function's type as the compiler must see it; `name` is what it declares,
+ * or empty. */
+static void put_each_type(FILE *to, const struct tt_signature *s,
+                          const char *name)
+{
+    fprintf(to, "void%s(__SIZE_TYPE__", name);
+    for (unsigned i = 0; i < s->parameters; i++)
+        fprintf(to, ", %s%s%s", s->parameter[i].constant ? "const " : "",
+                s->parameter[i].c, s->parameter[i].array ? " *" : "");
+    fputs(")", to);
+}
+
 static void put_type(FILE *to, const struct tt_signature *s)
 {
     switch (s->form) {
     case TUTTI_FORM_SCALAR:
-        fprintf(to, "%s(%s)", s->result_c, s->item_c);
+        fprintf(to, "%s(%s%s)", s->result_c, s->item_c,
+                s->user ? ", void *" : "");
         break;
     case TUTTI_FORM_BLOCK:
         fprintf(to, "void(__SIZE_TYPE__, const %s *, %s *)", s->item_c,
                 s->result_c);
         break;
     case TUTTI_FORM_ROW:
-        fprintf(to, "%s(const %s *, int)", s->result_c, s->item_c);
+        put_row_type(to, s);
         break;
     case TUTTI_FORM_ROWS:
         fprintf(to, "void(const %s *, int, %s *)", s->item_c, s->result_c);
         break;
+    case TUTTI_FORM_POINTS:
+        fprintf(to, "void(int, __SIZE_TYPE__, const %s *, %s *)", s->item_c,
+                s->result_c);
+        break;
+    case TUTTI_FORM_EACH:
+        put_each_type(to, s, "");
+        break;
     }
+}
+
+static void put_row_call(FILE *to, const struct tt_signature *s)
+{
+    const char *cast = s->mutable ? "(void *)" : "";
+    const char *user = s->user ? ", tt_user" : "";
+    fprintf(to, "    tt_y[tt_i] = %s(", s->name);
+    if (s->count_first)
+        fprintf(to, "(int)tt_in, %s(tt_x + tt_i * tt_in)%s);\n", cast, user);
+    else
+        fprintf(to, "%s(tt_x + tt_i * tt_in), (int)tt_in%s);\n", cast, user);
 }
 
 static void put_calls(FILE *to, const struct tt_signature *s)
 {
-    if (s->form != TUTTI_FORM_BLOCK)
+    if (s->form != TUTTI_FORM_BLOCK && s->form != TUTTI_FORM_POINTS)
         fputs("    for (__SIZE_TYPE__ tt_i = 0; tt_i < tt_n; tt_i++)\n    ",
               to);
     switch (s->form) {
     case TUTTI_FORM_SCALAR:
-        fprintf(to, "    tt_y[tt_i] = %s(tt_x[tt_i]);\n", s->name);
+        fprintf(to, "    tt_y[tt_i] = %s(tt_x[tt_i]%s);\n", s->name,
+                s->user ? ", tt_user" : "");
         break;
     case TUTTI_FORM_BLOCK:
         fprintf(to, "    %s(tt_n, tt_x, tt_y);\n", s->name);
         break;
     case TUTTI_FORM_ROW:
-        fprintf(to, "    tt_y[tt_i] = %s(tt_x + tt_i * tt_in, (int)tt_in);\n",
-                s->name);
+        put_row_call(to, s);
         break;
     case TUTTI_FORM_ROWS:
         fprintf(to,
@@ -56,13 +87,18 @@ static void put_calls(FILE *to, const struct tt_signature *s)
                 "tt_y + tt_i * tt_out);\n",
                 s->name);
         break;
+    case TUTTI_FORM_POINTS:
+        fprintf(to, "    %s((int)tt_in, tt_n, tt_x, tt_y);\n", s->name);
+        break;
+    case TUTTI_FORM_EACH:
+        break;
     }
 }
 
 /* Names begin with tt_, as the user's macros are still in force; the type
  * check catches what the reader of the signature cannot see (a macro, a second
  * definition in another branch). */
-static void put_entry(FILE *to, const struct tt_signature *s)
+static void put_check(FILE *to, const struct tt_signature *s)
 {
     fprintf(to,
             "\n#line 1 \"the call of %s\"\n"
@@ -70,39 +106,86 @@ static void put_entry(FILE *to, const struct tt_signature *s)
             s->name, s->name);
     put_type(to, s);
     fprintf(to,
-            "), \"it is not %s: a macro or another definition hides it\");\n"
+            "), \"it is not %s: a macro or another definition hides it\");\n",
+            s->text);
+}
+
+static void put_entry(FILE *to, const struct tt_signature *s)
+{
+    fprintf(to,
             "__attribute__((visibility(\"default\")))\n"
-            "void " TT_WRAPPER_ENTRY "(void (*tt_f)(void),\n"
+            "void " TT_WRAPPER_ENTRY "(void (*tt_f)(void), void *tt_user,\n"
             "    __SIZE_TYPE__ tt_n, const void *tt_items,\n"
             "    __SIZE_TYPE__ tt_in, void *tt_results, __SIZE_TYPE__ tt_out)\n"
             "{\n"
             "    const %s *__restrict tt_x = tt_items;\n"
             "    %s *__restrict tt_y = tt_results;\n"
-            "    (void)tt_f, (void)tt_in, (void)tt_out;\n",
-            s->text, s->item_c, s->result_c);
+            "    (void)tt_f, (void)tt_user, (void)tt_in, (void)tt_out;\n",
+            s->item_c, s->result_c);
     put_calls(to, s);
     fputs("}\n", to);
 }
 
-tutti_status tt_wrapper_make(char **text, size_t *size,
-                             const struct tt_signature *signature,
-                             const char *path, const char *source,
-                             size_t source_size)
+/* `name`: what is called. */
+static void put_each(FILE *to, const struct tt_signature *s, const char *name)
 {
-    char *made = NULL;
-    size_t made_size = 0;
-    FILE *to = open_memstream(&made, &made_size);
-    if (to == NULL)
-        return tt_fail_memory("a kernel's text");
-    put_quoted(to, path);
-    fwrite(source, 1, source_size, to);
-    put_entry(to, signature);
+    fputs("__attribute__((visibility(\"default\")))\n"
+          "void " TT_WRAPPER_EACH "(void (*tt_f)(void), __SIZE_TYPE__ tt_i,\n"
+          "    __SIZE_TYPE__ tt_end, const void *const *tt_a)\n"
+          "{\n",
+          to);
+    fputs("    ", to);
+    put_each_type(to, s, " (*tt_g)");
+    fprintf(to, " = (void *)%s;\n", name);
+    for (unsigned i = 0; i < s->parameters; i++) {
+        const struct tt_parameter *p = &s->parameter[i];
+        if (p->array)
+            fprintf(to, "    %s *tt_a%u = (void *)tt_a[%u];\n", p->c, i, i);
+        else
+            fprintf(to, "    %s tt_a%u = *(const %s *)tt_a[%u];\n", p->c, i,
+                    p->c, i);
+    }
+    fputs("    for (; tt_i < tt_end; tt_i++)\n        tt_g(tt_i", to);
+    for (unsigned i = 0; i < s->parameters; i++)
+        fprintf(to, ", tt_a%u", i);
+    fputs(");\n}\n", to);
+}
+
+/* Ends a text that open_memstream() began. */
+static tutti_status finish(FILE *to, char **made, char **text)
+{
     bool failed = ferror(to) != 0;
     if (fclose(to) != 0 || failed) {
-        free(made);
+        free(*made);
         return tt_fail_memory("a kernel's text");
     }
-    *text = made;
-    *size = made_size;
+    *text = *made;
     return TUTTI_OK;
+}
+
+tutti_status tt_wrapper_make(char **text, const struct tt_signature *signature)
+{
+    char *made = NULL;
+    size_t size;
+    FILE *to = open_memstream(&made, &size);
+    if (to == NULL)
+        return tt_fail_memory("a kernel's text");
+    put_check(to, signature);
+    if (signature->form != TUTTI_FORM_EACH)
+        put_entry(to, signature);
+    if (signature->each)
+        put_each(to, signature, signature->name);
+    return finish(to, &made, text);
+}
+
+tutti_status tt_wrapper_native(char **text,
+                               const struct tt_signature *signature)
+{
+    char *made = NULL;
+    size_t size;
+    FILE *to = open_memstream(&made, &size);
+    if (to == NULL)
+        return tt_fail_memory("a kernel's text");
+    put_each(to, signature, "tt_f");
+    return finish(to, &made, text);
 }

@@ -46,6 +46,31 @@ static void reads_accepted_forms(void **state)
         {"void f(const double *row, int n, double *out) {",
          "void f(const double *row, int n, double *out)", TUTTI_FORM_ROWS,
          TUTTI_F64, TUTTI_F64},
+        {"unsigned f(uint64_t x) {", "uint32_t f(uint64_t x)",
+         TUTTI_FORM_SCALAR, TUTTI_U64, TUTTI_U32},
+        {"size_t f(long unsigned int x) {", "uint64_t f(uint64_t x)",
+         TUTTI_FORM_SCALAR, TUTTI_U64, TUTTI_U64},
+        {"unsigned long long f(uint32_t x) {", "uint64_t f(uint32_t x)",
+         TUTTI_FORM_SCALAR, TUTTI_U32, TUTTI_U64},
+        {"double f(double x, void *user) {", "double f(double x, void *user)",
+         TUTTI_FORM_SCALAR, TUTTI_F64, TUTTI_F64},
+        {"double f(int n, double *x, void *user) {",
+         "double f(int n, double *row, void *user)", TUTTI_FORM_ROW, TUTTI_F64,
+         TUTTI_F64},
+        {"double f(int n, double args[n]) {", "double f(int n, double *row)",
+         TUTTI_FORM_ROW, TUTTI_F64, TUTTI_F64},
+        {"float f(const float *x, int n, void *user) {",
+         "float f(const float *row, int n, void *user)", TUTTI_FORM_ROW,
+         TUTTI_F32, TUTTI_F32},
+        {"int f(int *x, int n) {", "int32_t f(int32_t *row, int n)",
+         TUTTI_FORM_ROW, TUTTI_I32, TUTTI_I32},
+        {"void f(int n, size_t m, const double *x, float *out) {",
+         "void f(int n, size_t m, const double *x, float *out)",
+         TUTTI_FORM_POINTS, TUTTI_F64, TUTTI_F32},
+        {"void f(size_t i, double a, const float *x, unsigned y[]) {",
+         "void f(size_t i, double, const float *, uint32_t *)", TUTTI_FORM_EACH,
+         0, 0},
+        {"void f(size_t i) {", "void f(size_t i)", TUTTI_FORM_EACH, 0, 0},
         {"__attribute__((noinline)) double f(double x) "
          "__attribute__((const));",
          "double f(double x)", TUTTI_FORM_SCALAR, TUTTI_F64, TUTTI_F64},
@@ -104,8 +129,8 @@ static void refuses_the_rest(void **state)
     } rows[] = {
         {"\n\ndouble f(double x, double y) {", "f.c:3: 'double f(double x, "},
         {"void f(double x) {", "f.c:1: 'void f(double x)'"},
-        {"unsigned f(double x) {", "'unsigned f(double x)'"},
-        {"unsigned long f(double x) {", "'unsigned long f(double x)'"},
+        {"unsigned char f(double x) {", "'unsigned char f(double x)'"},
+        {"unsigned signed f(double x) {", "'unsigned signed f(double x)'"},
         {"double f(short x) {", "'double f(short x)'"},
         {"long double f(long double x) {", "'long double f(long double x)'"},
         {"double f() {", "'double f()'"},
@@ -117,15 +142,23 @@ static void refuses_the_rest(void **state)
         {"double f(double x, ...) {", "'double f(double x, ...)'"},
         {"double f(double (*g)(double)) {", "'double f(double (*g)"},
         {"double *f(double x) {", "'double *f(double x)'"},
-        {"double f(double *row, int n) {", "'double f(double *row, int n)'"},
+        {"double f(double x, const void *user) {", "const void *user)'"},
+        {"double f(void *user, double x) {", "'double f(void *user"},
+        {"double f(double x, void *user, void *more) {", "void *more)'"},
+        {"void f(int n, const double *x, double *out, void *user) {",
+         "'void f(int n"},
+        {"void f(int n, size_t m, double *x, double *out) {", "'void f(int n"},
+        {"void f(size_t i, double **x) {", "'void f(size_t i, double **x)'"},
+        {"void f(size_t i, void *x) {", "'void f(size_t i, void *x)'"},
+        {"void f(int i, double *x) {", "'void f(int i, double *x)'"},
+        {"void f(size_t i, int a, int b, int c, int d, int e, int f, int g, "
+         "int h, int j, int k, int l, int m, int n, int o, int p, int q) {",
+         "'void f(size_t i, int a"},
         {"double f(const double *row, long n) {", "long n)'"},
         {"double f(const double *row, size_t n) {", "size_t n)'"},
         {"double f(const double **row, int n) {", "**row, int n)'"},
         {"double f(const double row[][3], int n) {", "row[][3], int n)'"},
         {"void f(int n, const double *x, double *out) {", "'void f(int n"},
-        {"void f(size_t n, double *x, double *out) {", "'void f(size_t n"},
-        {"void f(size_t n, const double *x, const double *out) {",
-         "'void f(size_t n"},
         {"int f(size_t n, const double *x, double *out) {", "'int f(size_t n"},
         {"void f(const double *row, int n, double *out, int m) {", "'void f("},
         {"double double f(double x) {", "'double double f("},
@@ -146,6 +179,51 @@ static void refuses_the_rest(void **state)
             fail_msg("%s\n%s", rows[i].text, tutti_detail());
         assert_null(strchr(tutti_detail(), '\n'));
         assert_int_equal(s.form, 77);
+    }
+}
+
+static void finds_the_only_function(void **state)
+{
+    static const struct {
+        const char *text, *normal;
+    } rows[] = {
+        {"double g(double x) {}", "double g(double x)"},
+        {"int main(int n, char **v) {} float g(float x) {}",
+         "float g(float x)"},
+        {"static double h(double x) {} int g(int x) {}",
+         "int32_t g(int32_t x)"},
+        {"static double h(double x) {}", "double h(double x)"},
+        {"double h(double x); int g(int x) {}", "int32_t g(int32_t x)"},
+        {"#if A\ndouble g(double x) {}\n#else\ndouble g(double y) {}\n#endif",
+         "double g(double x)"},
+    };
+    static const struct {
+        const char *text, *said;
+    } bad[] = {
+        {"double g(double x) {} int h(int x) {}",
+         "kernel text: 2 functions could be meant: g, h; name one"},
+        {"static double g(double x) {} static int h(int x) {}", "g, h; name"},
+        {"int main(void) {} void g(double x) {}",
+         "no function with an accepted signature among main, g; these are"},
+        {"double g(double x);", "no function with an accepted signature; "},
+        {"", "no function with an accepted signature; these are"},
+    };
+    struct tt_signature s;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *text = rows[i].text;
+        if (tt_signature_read(&s, text, strlen(text), NULL, "kernel text",
+                              true) != TUTTI_OK)
+            fail_msg("%s\n%s", text, tutti_detail());
+        assert_string_equal(s.text, rows[i].normal);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *text = bad[i].text;
+        assert_int_equal(tt_signature_read(&s, text, strlen(text), NULL,
+                                           "kernel text", true),
+                         TUTTI_EARG);
+        if (!strstr(tutti_detail(), bad[i].said))
+            fail_msg("%s\n%s", text, tutti_detail());
     }
 }
 
@@ -202,6 +280,7 @@ int main(void)
         cmocka_unit_test(reads_accepted_forms),
         cmocka_unit_test(finds_the_function),
         cmocka_unit_test(refuses_the_rest),
+        cmocka_unit_test(finds_the_only_function),
         cmocka_unit_test(lists_what_it_accepts),
         cmocka_unit_test(refuses_names_that_are_none),
         cmocka_unit_test(takes_the_longest_name),
