@@ -1,0 +1,98 @@
+# libtutti for Cython: `from tutti.libtutti cimport tutti_for, ...`; link with
+# `pkg-config --libs tutti`. What each does stands in the C headers. Bodies run
+# in several threads without the interpreter's lock: `noexcept nogil`.
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+cdef extern from "tutti.h" nogil:
+    ctypedef enum tutti_status:
+        TUTTI_OK
+        TUTTI_EARG
+        TUTTI_EMEM
+        TUTTI_ESYS
+        TUTTI_EPLACE
+        TUTTI_ETASK
+        TUTTI_ELOST
+        TUTTI_ETIME
+        TUTTI_ECANCEL
+
+    const char *tutti_detail()
+    const char *tutti_version()
+
+    ctypedef struct tutti_report:
+        uint32_t size
+        size_t n, done, ranges
+        unsigned lanes, joined
+        double wall, user
+
+    ctypedef int (*tutti_progress)(void *arg, size_t done, size_t n)
+
+    ctypedef struct tutti_options:
+        uint32_t size
+        const char *on
+        unsigned workers
+        unsigned retries
+        double deadline
+        double task_timeout
+        size_t item_size
+        size_t result_size
+        tutti_progress progress
+        void *progress_arg
+        tutti_report *report
+
+    ctypedef size_t (*tutti_body)(void *context, size_t begin, size_t end,
+                                  unsigned worker)
+
+    ctypedef struct tutti_loop:
+        size_t n
+        size_t unit
+        tutti_body body
+        void *context
+        size_t context_size
+        const void *key
+        const void *message
+
+    tutti_status tutti_loop_run(const tutti_loop *loop,
+                                const tutti_options *options)
+    void tutti_task_fail(const char *format, ...)
+    unsigned tutti_cpu_count()
+    size_t tutti_explain(char *text, size_t size)
+
+    ctypedef struct tutti_array:
+        void *data
+        ptrdiff_t stride
+
+    ctypedef int (*tutti_map_fn)(const void *item, void *result, void *context)
+    ctypedef int (*tutti_for_fn)(size_t index, void *context)
+
+    tutti_status tutti_map(tutti_map_fn f, tutti_array items,
+                           tutti_array results, size_t n, void *context,
+                           size_t context_size, const tutti_options *options)
+    tutti_status tutti_for(tutti_for_fn f, size_t n, void *context,
+                           size_t context_size, const tutti_options *options)
+
+    ctypedef struct tutti_fold:
+        size_t size
+        const void *identity
+        int (*range)(void *partial, size_t begin, size_t end, void *context)
+        void (*combine)(void *left, const void *right, void *context)
+
+    tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
+                              size_t unit, void *context, size_t context_size,
+                              const tutti_options *options)
+
+# The initialisers are no expressions: options = tutti_options_init().
+cdef extern from * nogil:
+    """
+    static inline tutti_options tutti_options_init(void)
+    {
+        tutti_options options = TUTTI_OPTIONS_INIT;
+        return options;
+    }
+    static inline tutti_report tutti_report_init(void)
+    {
+        tutti_report report = TUTTI_REPORT_INIT;
+        return report;
+    }
+    """
+    tutti_options tutti_options_init()
+    tutti_report tutti_report_init()
