@@ -291,15 +291,13 @@ static tutti_status encode_range(void *context, size_t begin, size_t end,
 static PyObject *load(struct request *r)
 {
     struct tt_py_map *map = r->map;
-    Py_ssize_t index = (Py_ssize_t)(map->base + r->begin);
     PyObject *view = tt_py_view(r->parcel), *blocks = tt_py_blocks(r->parcel);
-    PyObject *args =
-        map->faults
-            ? Py_BuildValue("(NNnnO)", view, blocks, index,
-                            (Py_ssize_t)(r->end - r->begin), map->faults)
-            : Py_BuildValue("(NNn)", view, blocks, index);
-    PyObject *loaded =
-        call_wire(map, map->faults ? "load_outcomes" : "load_results", args);
+    PyObject *raised = map->errors == TT_PY_RETURN ? Py_True : Py_None;
+    PyObject *args = Py_BuildValue(
+        "(NNnnOOOn)", view, blocks, (Py_ssize_t)r->begin,
+        (Py_ssize_t)(r->end - r->begin), map->faults ? map->faults : raised,
+        map->columns, map->star ? Py_True : Py_False, (Py_ssize_t)map->base);
+    PyObject *loaded = call_wire(map, "load_results", args);
     Py_XDECREF(args);
     return loaded;
 }

@@ -223,12 +223,17 @@ def note(error, index, columns, star, base, n, own, parts):
     return annotate(error, index, text, known)
 
 
+def annotate_task(error, at, columns, star, base):
+    """The same of a task by its place in `columns`."""
+    text = describe(_arguments(at, columns, star))
+    return annotate(error, base + at, text)
+
+
 def lose(error, begin, n, columns, star, base, faults):
     """The results of `n` lost tasks: their exception; where those are
     collected, it is the first one's."""
-    text = describe(_arguments(begin, columns, star))
     _renumber(error, base)
-    annotate(error, base + begin, text)
+    annotate_task(error, begin, columns, star, base)
     if faults is None:
         return [error] * n
     faults[base + begin] = error

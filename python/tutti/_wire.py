@@ -11,6 +11,7 @@ from ._fault import (
     RemoteTraceback,
     UnpicklableError,
     annotate,
+    annotate_task,
     cut,
     describe,
     missing,
@@ -302,30 +303,63 @@ def _dump_range(columns, begin, end, base, seed, memo, trial):
         return index, refuse(what % (cut(arguments), index), cause)
 
 
-def load_results(view, blocks, begin):
-    """The results of a range: a list; or (index, exception) and a list of those
-    before it."""
+def _read(view, blocks):
+    data, blocks = out_of_block(view, blocks)
+    return load(data, blocks) if data[0] == PICKLED else _tutti.unpack(data)
+
+
+def _salvage(view, blocks, first, n, error):
+    """The results that can be read, MISSING for the others, and why, by place;
+    all `n`, where they cannot be told apart."""
+    from ._salvage import read_each
+
+    what = "the result of task %d cannot be read back"
+    try:
+        found = read_each(*out_of_block(view, blocks), survive)
+    except BaseException as other:
+        survive(other)
+        found = None
+    if found:
+        values, bad, faults = found
+        for i, cause in bad.items():
+            bad[i] = refuse(what % (first + i), cause)
+        return (values, faults) if faults else values, bad
+    what = "the results of task %d and behind cannot be read back"
+    return missing(n), dict.fromkeys(range(n), refuse(what % first, error))
+
+
+def load_results(view, blocks, begin, n, faults, columns, star, base):
+    """The results of `n` tasks from `begin` on: a list; or (index, exception) of
+    one that failed, and a list of others' results.
+
+    faults: a dict to which exceptions go, by index; True: they are results;
+    None: the first is raised."""
+    first = base + begin
+    bad = {}
     with view:
         try:
-            data, blocks = out_of_block(view, blocks)
-            if data[0] == PICKLED:
-                return load(data, blocks)
-            return _tutti.unpack(data)
+            loaded = _read(view, blocks)
         except BaseException as error:
             survive(error)
-            what = "the results of task %d and behind cannot be read back"
-            return begin, refuse(what % begin, error), []
+            loaded, bad = _salvage(view, blocks, first, n, error)
+    if type(loaded) is tuple and faults is not None and faults is not True:
+        loaded = _collect(loaded, n, faults)
+    if bad and faults is None:
+        at = min(bad)
+        return first + at, bad[at], loaded
+    for i, error in bad.items():
+        if faults is True:
+            loaded[i] = annotate_task(error, begin + i, columns, star, base)
+        else:
+            faults[first + i] = error
+    return loaded
 
 
-def load_outcomes(view, blocks, begin, n, faults):
-    """The same where exceptions are collected, by index, in `faults`: a list of
-    `n` results."""
-    loaded = load_results(view, blocks, begin)
-    if type(loaded) is list:
-        return loaded
-    if type(loaded[0]) is dict:
-        faults.update(loaded[0])
-        return loaded[1]
+def _collect(loaded, n, faults):
+    """What came with exceptions: the results."""
+    if type(loaded[0]) is list:
+        faults.update(loaded[1])
+        return loaded[0]
     index, error, results = loaded
     faults[index] = error
     return results + missing(n - len(results))
@@ -356,7 +390,7 @@ def bare(values, batch):
 
 class _Marks:
     """A list of results, pickled so that a worker which dies of one has said
-    which: those of the tasks from `begin` on."""
+    which: those of the tasks from `begin` on. See _salvage for who reads it."""
 
     def __init__(self, values, begin):
         self.values = values
@@ -508,15 +542,15 @@ class Collector:
         return MISSING
 
     def dump(self, results, begin, base):
-        """As dump_results(), for load_outcomes()."""
+        """As dump_results(), with what is in faults."""
         faults, self.faults = self.faults, {}
         try:
             if not faults:
                 return _dump_list(results, begin)
-            return as_block(*dump((faults, _mark(results, begin))))
+            return as_block(*dump((_mark(results, begin), faults)))
         except BaseException as error:
             survive(error)
         for i, refusal in _refusals(results, base + begin):
             faults[base + begin + i] = refusal
             results[i] = MISSING
-        return as_block(*dump((faults, _mark(results, begin))))
+        return as_block(*dump((_mark(results, begin), faults)))

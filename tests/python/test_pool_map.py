@@ -107,12 +107,25 @@ def test_failures_of_all_kinds_cost_no_other(pool, task, kind):
         assert caught.value.tutti.results[6] == 7
 
 
-def test_a_result_that_cannot_be_read_back_costs_its_range_only(pool):
-    with pytest.raises(tutti.UnpicklableError, match="read back") as caught:
-        pool.map(lambda x: x if x != 4 else Poison(), range(9), 3)
-    assert caught.value.tutti.index == 3
+def test_a_result_that_cannot_be_read_back_costs_no_other(pool):
+    with pytest.raises(tutti.UnpicklableError, match="of task 4 c") as caught:
+        pool.map(lambda x: x if x % 3 != 1 or x == 1 else Poison(), range(9), 3)
+    assert caught.value.tutti.index == 4
+    assert caught.value.tutti.arguments == "argument 4"
+    assert isinstance(caught.value.__cause__, LookupError)
     assert caught.value.tutti.results == [
-        0, 1, 2, *[tutti.MISSING] * 3, 6, 7, 8]
+        0, 1, 2, 3, tutti.MISSING, 5, 6, tutti.MISSING, 8]
+
+
+def test_nor_one_beside_a_task_that_fails(pool):
+    def task(x):
+        return [x, Poison(), 1 // 0 if x == 0 else x][x % 3]
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        pool.map(task, range(6), 6)
+    assert caught.value.tutti.index == 0
+    lost = tutti.MISSING
+    assert caught.value.tutti.results == [lost, lost, 2, 3, lost, 5]
 
 
 def test_what_ran_beside_a_dead_worker_is_not_run_again(pool, tmp_path):
