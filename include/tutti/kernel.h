@@ -40,12 +40,21 @@ typedef enum tutti_form {
                                 of the types; see tutti_kernel_for() */
 } tutti_form;
 
+/** What tutti_kernel_reduce() joins values with. Sums and products of integers
+ * are modulo 2^64 or 2^32; one NaN makes min and max NaN, as in NumPy. */
+typedef enum tutti_op {
+    TUTTI_OP_SUM = 1,
+    TUTTI_OP_PROD,
+    TUTTI_OP_MIN,
+    TUTTI_OP_MAX
+} tutti_op;
+
 /** What a kernel is; the strings are owned by it. */
 typedef struct tutti_kernel_info {
     const char *name;      /**< the function's */
     const char *signature; /**< as C, normalised: "double f(double x)" */
     tutti_form form;
-    tutti_type item, result;
+    tutti_type item, result; /**< 0 for TUTTI_FORM_EACH */
 } tutti_kernel_info;
 
 /** The bytes of one value of `type`; 0 for no type.
@@ -97,6 +106,23 @@ TUTTI_MUST_CHECK tutti_status tutti_kernel_text(tutti_kernel **out,
                                                 const char *source,
                                                 const char *name);
 
+/** Makes a kernel of a function that is compiled already.
+ *
+ * out:       [out] written only on success.
+ * function:  is called from several threads at once.
+ * signature: its own, which must be true: nothing can check it. With a name,
+ *            as "double f(double x)", or as "double (int, double *, void *)" or
+ *            "double (*)(double)".
+ * user:      handed to a function whose last parameter is `void *user`.
+ * Errors: TUTTI_EARG (NULL, a signature that is not accepted), TUTTI_EMEM.
+ * Ownership: the caller's, until tutti_kernel_close(); borrows function and
+ * user until then. Threads: any.  Cost: below 10 us.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_kernel_native(tutti_kernel **out,
+                                                  void (*function)(void),
+                                                  const char *signature,
+                                                  void *user);
+
 /** Frees a kernel that no loop is running.
  *
  * kernel: NULL is allowed.
@@ -142,6 +168,53 @@ TUTTI_MUST_CHECK tutti_status tutti_kernel_map(
 TUTTI_MUST_CHECK tutti_status
 tutti_kernel_map_range(tutti_kernel *kernel, void *results, int64_t first,
                        int64_t step, size_t n, const tutti_options *options);
+
+/** Joins what a kernel gives for the items of an array to one value.
+ *
+ * kernel: of a form that gives one value an item; NULL: the items themselves
+ *         are joined, of type `type` (else ignored), width 1.
+ * result: [out] a value of the kernel's result type; of no items 0 or 1.
+ *         Written only on success.
+ * items, width: as tutti_kernel_map().
+ * unit:   tasks of a block, a multiple of 512; 0: chosen from n alone, 512 or
+ *         more. Value i of a block goes to lane i mod 32, lane l + half then to
+ *         lane l, for half = 16, ... 1; then blocks join their neighbours, as
+ *         tutti_reduce() joins them: the same bits in every place, at every
+ *         number of workers and with every instruction set.
+ * Errors: TUTTI_EARG (a form that gives no value or several, TUTTI_OP_MIN or
+ *         TUTTI_OP_MAX of nothing), TUTTI_EMEM, and tutti_kernel_map()'s.
+ * Threads: any.  Cost: that of the map, less what it writes.
+ */
+TUTTI_MUST_CHECK tutti_status
+tutti_kernel_reduce(tutti_kernel *kernel, void *result, tutti_op op,
+                    tutti_type type, const void *items, size_t width, size_t n,
+                    size_t unit, const tutti_options *options);
+
+/** Likewise, over first, first + step, ... as tutti_kernel_map_range().
+ *
+ * kernel: not NULL.  result, op, unit: as tutti_kernel_reduce().
+ * Errors: those of the two.  Threads: any.  Cost: as tutti_kernel_reduce().
+ */
+TUTTI_MUST_CHECK tutti_status tutti_kernel_reduce_range(
+    tutti_kernel *kernel, void *result, tutti_op op, int64_t first,
+    int64_t step, size_t n, size_t unit, const tutti_options *options);
+
+/** Calls f(i, ...) for i in 0 .. n-1.
+ *
+ * kernel:    void f(size_t i, ...), with values and arrays as it likes.
+ * arguments: those that follow i: the address of a value, an array itself. The
+ *         values of one i must not be written for another.
+ * count:     how many there are.
+ * Errors: TUTTI_EARG (not of the form, another count, a NULL), TUTTI_EPLACE
+ *         (in other processes arrays cannot be written), TUTTI_ESYS (a
+ *         function that is compiled already needs a C compiler for this), and
+ *         tutti_loop_run()'s.
+ * Threads: any.  Cost: that of a C loop over the function.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_kernel_for(tutti_kernel *kernel, size_t n,
+                                               const void *const *arguments,
+                                               size_t count,
+                                               const tutti_options *options);
 
 #ifdef __cplusplus
 }

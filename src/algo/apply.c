@@ -6,32 +6,14 @@
 
 #include <tutti/sys/message.h>
 
+#include "algo/fold.h"
 #include "kernel/kernel.h"
 
-#define BLOCK 512         /* values of a range, points that are run at once */
+#define BLOCK TT_SWEEP_BLOCK
 #define POINTS_ROOM 65536 /* bytes of the points */
 
 static const char *const forms[] = {"no form",    "scalar", "block",   "row",
                                     "row to row", "points", "for-each"};
-
-/* All but the arrays: bytes that mean the same elsewhere, but for the two
- * functions. */
-struct sweep {
-    tt_kernel_entry entry;
-    tt_kernel_function function; /* or NULL */
-    void *user;
-    tutti_form form;
-    tutti_type type; /* of the items */
-    size_t width, results_width;
-    size_t item_size, result_size; /* bytes of a task's */
-    int64_t first, step;           /* of a range */
-};
-
-struct map {
-    struct sweep sweep;
-    const char *items; /* NULL: those of the range */
-    char *results;
-};
 
 /* Coordinate after coordinate of `n` points that lie one after the other. */
 static void transpose(void *to, const void *from, size_t n, size_t width,
@@ -53,7 +35,7 @@ static void transpose(void *to, const void *from, size_t n, size_t width,
 }
 
 /* A point by itself is its row. */
-static void call_points(const struct sweep *s, size_t n, const char *items,
+static void call_points(const struct tt_sweep *s, size_t n, const char *items,
                         char *results)
 {
     _Alignas(64) char x[POINTS_ROOM];
@@ -70,7 +52,7 @@ static void call_points(const struct sweep *s, size_t n, const char *items,
     }
 }
 
-static void call(const struct sweep *s, size_t n, const void *items,
+static void call(const struct tt_sweep *s, size_t n, const void *items,
                  void *results)
 {
     if (s->form == TUTTI_FORM_POINTS)
@@ -81,7 +63,8 @@ static void call(const struct sweep *s, size_t n, const void *items,
 }
 
 /* The values with numbers [begin, begin + n) of a range. */
-static void make_values(const struct sweep *s, void *to, size_t begin, size_t n)
+static void make_values(const struct tt_sweep *s, void *to, size_t begin,
+                        size_t n)
 {
     /* Unsigned: the value one past the last may overflow. */
     uint64_t value = (uint64_t)s->first + (uint64_t)s->step * begin;
@@ -108,7 +91,7 @@ static void make_values(const struct sweep *s, void *to, size_t begin, size_t n)
     }
 }
 
-static void run_range(const struct sweep *s, size_t begin, size_t end,
+static void run_range(const struct tt_sweep *s, size_t begin, size_t end,
                       char *results)
 {
     _Alignas(64) char values[BLOCK * sizeof(int64_t)];
@@ -119,17 +102,13 @@ static void run_range(const struct sweep *s, size_t begin, size_t end,
     }
 }
 
-static size_t run_body(void *context, size_t begin, size_t end, unsigned worker)
+void tt_apply_call(const struct tt_sweep *s, size_t begin, size_t end,
+                   const char *items, char *results)
 {
-    const struct map *m = context;
-    const struct sweep *s = &m->sweep;
-    char *results = m->results + begin * s->result_size;
-    (void)worker;
-    if (m->items)
-        call(s, end - begin, m->items + begin * s->item_size, results);
+    if (items)
+        call(s, end - begin, items, results);
     else
         run_range(s, begin, end, results);
-    return end;
 }
 
 static bool is_block(tutti_form form)
@@ -140,18 +119,17 @@ static bool is_block(tutti_form form)
 size_t tt_apply_away(const tt_function functions[2], const void *context,
                      size_t begin, size_t end, const char *items, char *results)
 {
-    struct sweep s;
+    struct tt_sweep s;
     memcpy(&s, context, sizeof s);
     s.entry = (tt_kernel_entry)functions[0];
     s.function = functions[1];
+    if (s.op)
+        return tt_fold_away(&s, begin, end, items, results);
     /* One by one, so that a crash has its task; a block has them all. */
     for (size_t n; begin < end; begin += n, results += n * s.result_size) {
         n = is_block(s.form) ? end - begin : 1;
         tutti_worker_at(begin);
-        if (items)
-            call(&s, n, items, results);
-        else
-            run_range(&s, begin, begin + n, results);
+        tt_apply_call(&s, begin, begin + n, items, results);
         items = items ? items + n * s.item_size : NULL;
     }
     return end;
@@ -167,39 +145,67 @@ static size_t unit_of(tutti_form form, size_t n)
     return unit;
 }
 
-static tutti_status send(const struct map *m, size_t n, size_t unit,
-                         const tutti_options *options)
+tutti_status tt_apply_send(const struct tt_sweep *sweep, const void *items,
+                           void *results, size_t n, size_t unit,
+                           const tutti_options *options)
 {
-    const struct sweep *s = &m->sweep;
-    struct sweep context = *s;
-    const struct tt_travel travel = {
+    struct tt_sweep context = *sweep;
+    struct tt_travel travel = {
         .kind = TT_TRAVEL_KERNEL,
-        .what = "tutti_kernel_map",
-        .function = {(tt_function)s->entry, s->function},
+        .what = sweep->op ? "tutti_kernel_reduce" : "tutti_kernel_map",
+        .function = {(tt_function)sweep->entry, sweep->function},
         .context = &context,
         .context_size = sizeof context,
-        .items = {(void *)(uintptr_t)m->items, (ptrdiff_t)s->item_size},
-        .results = {m->results, (ptrdiff_t)s->result_size},
+        .items = {(void *)(uintptr_t)items, (ptrdiff_t)sweep->item_size},
+        .results = {results, (ptrdiff_t)sweep->result_size},
+        .unit = sweep->op ? unit : 0,
     };
+    if (sweep->user)
+        return tt_fail(TUTTI_EPLACE,
+                       "%s: the function's user pointer means nothing in "
+                       "other processes: name a place of this one",
+                       travel.what);
     return tt_travel_run(&travel, n, unit, options);
 }
 
-static tutti_status run(struct map *m, const tutti_kernel *k, size_t n,
-                        const tutti_options *options)
+const void *tt_apply_key(const struct tt_sweep *sweep)
 {
-    m->sweep.entry = k->entry;
-    m->sweep.function = k->function;
-    m->sweep.user = k->user;
-    m->sweep.form = k->signature.form;
-    m->sweep.type = k->signature.item;
-    size_t unit = unit_of(k->signature.form, n);
-    if (n > 0 && tt_travel_needed(options))
-        return send(m, n, unit, options);
-    tutti_loop loop = {.n = n, .unit = unit, .body = run_body, .context = m};
     const void *key;
-    memcpy(&key, k->function ? (const void *)&k->function : &k->entry,
+    memcpy(&key,
+           sweep->function ? (const void *)&sweep->function : &sweep->entry,
            sizeof key);
-    loop.key = key;
+    return key;
+}
+
+struct map {
+    const struct tt_sweep *sweep;
+    const char *items; /* NULL: those of the range */
+    char *results;
+};
+
+static size_t run_body(void *context, size_t begin, size_t end, unsigned worker)
+{
+    const struct map *m = context;
+    const struct tt_sweep *s = m->sweep;
+    (void)worker;
+    tt_apply_call(s, begin, end,
+                  m->items ? m->items + begin * s->item_size : NULL,
+                  m->results + begin * s->result_size);
+    return end;
+}
+
+tutti_status tt_apply_map(const struct tt_sweep *sweep, const void *items,
+                          void *results, size_t n, const tutti_options *options)
+{
+    struct map map = {sweep, items, results};
+    size_t unit = unit_of(sweep->form, n);
+    if (n > 0 && tt_travel_needed(options))
+        return tt_apply_send(sweep, items, results, n, unit, options);
+    tutti_loop loop = {.n = n,
+                       .unit = unit,
+                       .body = run_body,
+                       .context = &map,
+                       .key = tt_apply_key(sweep)};
     return tutti_loop_run(&loop, options);
 }
 
@@ -233,27 +239,48 @@ static tutti_status check_widths(const tutti_kernel *k, size_t results_width,
     return TUTTI_OK;
 }
 
+/* All but what depends on where the items come from. */
+static struct tt_sweep sweep_of(const tutti_kernel *k, size_t results_width)
+{
+    const struct tt_signature *s = &k->signature;
+    return (struct tt_sweep){
+        .entry = k->entry,
+        .function = k->function,
+        .user = k->user,
+        .form = s->form,
+        .type = s->item,
+        .result = s->result,
+        .width = 1,
+        .results_width = results_width,
+        .result_size = results_width * tutti_type_size(s->result),
+    };
+}
+
+tutti_status tt_apply_rows(struct tt_sweep *out, const tutti_kernel *kernel,
+                           size_t results_width, size_t width)
+{
+    tutti_status status = check_widths(kernel, results_width, width);
+    if (status != TUTTI_OK)
+        return status;
+    *out = sweep_of(kernel, results_width);
+    out->width = width;
+    out->item_size = width * tutti_type_size(out->type);
+    return TUTTI_OK;
+}
+
 tutti_status tutti_kernel_map(tutti_kernel *kernel, void *results,
                               size_t results_width, const void *items,
                               size_t width, size_t n,
                               const tutti_options *options)
 {
-    tutti_status status = check_widths(kernel, results_width, width);
+    struct tt_sweep sweep;
+    tutti_status status = tt_apply_rows(&sweep, kernel, results_width, width);
     if (status != TUTTI_OK)
         return status;
     if (n > 0 && (items == NULL || results == NULL))
         return tt_fail(TUTTI_EARG, "no array of %s for %zu tasks",
                        items ? "results" : "items", n);
-    const struct tt_signature *s = &kernel->signature;
-    struct map m = {
-        .items = items,
-        .results = results,
-        .sweep.width = width,
-        .sweep.results_width = results_width,
-        .sweep.item_size = width * tutti_type_size(s->item),
-        .sweep.result_size = results_width * tutti_type_size(s->result),
-    };
-    return run(&m, kernel, n, options);
+    return tt_apply_map(&sweep, items, results, n, options);
 }
 
 /* Whether all of first, first + step, ..., last are whole in `type`. */
@@ -307,22 +334,27 @@ static tutti_status check_range(const tutti_kernel *k, int64_t first,
                    tutti_type_name(s->item));
 }
 
-tutti_status tutti_kernel_map_range(tutti_kernel *kernel, void *results,
-                                    int64_t first, int64_t step, size_t n,
-                                    const tutti_options *options)
+tutti_status tt_apply_range(struct tt_sweep *out, const tutti_kernel *kernel,
+                            int64_t first, int64_t step, size_t n)
 {
     tutti_status status = check_range(kernel, first, step, n);
     if (status != TUTTI_OK)
         return status;
+    *out = sweep_of(kernel, 1);
+    out->first = first;
+    out->step = step;
+    return TUTTI_OK;
+}
+
+tutti_status tutti_kernel_map_range(tutti_kernel *kernel, void *results,
+                                    int64_t first, int64_t step, size_t n,
+                                    const tutti_options *options)
+{
+    struct tt_sweep sweep;
+    tutti_status status = tt_apply_range(&sweep, kernel, first, step, n);
+    if (status != TUTTI_OK)
+        return status;
     if (n > 0 && results == NULL)
         return tt_fail(TUTTI_EARG, "no array of results for %zu tasks", n);
-    struct map m = {
-        .results = results,
-        .sweep.width = 1,
-        .sweep.results_width = 1,
-        .sweep.result_size = tutti_type_size(kernel->signature.result),
-        .sweep.first = first,
-        .sweep.step = step,
-    };
-    return run(&m, kernel, n, options);
+    return tt_apply_map(&sweep, NULL, results, n, options);
 }

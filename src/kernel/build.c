@@ -75,6 +75,14 @@ static tutti_status find_folder(char folder[PATH_MAX],
     return TUTTI_OK;
 }
 
+/* The names that signatures are written with need no header; <stdint.h> and
+ * <stddef.h> say the same once more. */
+static const char prelude[] = "typedef __SIZE_TYPE__ size_t;"
+                              "typedef __INT32_TYPE__ int32_t;"
+                              "typedef __INT64_TYPE__ int64_t;"
+                              "typedef __UINT32_TYPE__ uint32_t;"
+                              "typedef __UINT64_TYPE__ uint64_t;\n";
+
 static void put_quoted(FILE *to, const char *path)
 {
     fputs("#line 1 \"", to);
@@ -94,6 +102,7 @@ static tutti_status join(struct job *job, const struct tt_source *source,
     FILE *to = open_memstream(&job->text, &job->size);
     if (to == NULL)
         return tt_fail_memory("a kernel's text");
+    fputs(prelude, to);
     put_quoted(to, source->path);
     fputs(source->text, to);
     fputs(extra, to);

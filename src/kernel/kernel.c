@@ -158,6 +158,38 @@ static tutti_status open_native(tutti_kernel *k, const char *file,
                    file, name);
 }
 
+/* The place of a name in a signature: right before its first parenthesis, or
+ * where "(*)" stands instead. */
+static tutti_status name_it(char *out, size_t room, const char *signature)
+{
+    const char *open = strchr(signature, '('), *rest = open;
+    size_t size = open ? (size_t)(open - signature) : 0;
+    if (open && open[1 + strspn(open + 1, " ")] == '*') {
+        rest = strchr(open, ')');
+        rest = rest ? rest + 1 : NULL;
+    }
+    if (rest == NULL || size + strlen(rest) + sizeof " f" > room)
+        return tt_fail(TUTTI_EARG,
+                       "'%.200s' is no signature: expected one such as "
+                       "'double (double)'",
+                       signature);
+    snprintf(out, room, "%.*s f%s", (int)size, signature, rest);
+    return TUTTI_OK;
+}
+
+static tutti_status read_native(struct tt_signature *out, const char *signature)
+{
+    char text[1024], name[TT_SIGNATURE_NAME] = "f";
+    if (tt_signature_name(name, signature))
+        return tt_signature_read(out, signature, strlen(signature), name,
+                                 "signature", false);
+    tutti_status status = name_it(text, sizeof text, signature);
+    if (status == TUTTI_OK)
+        status = tt_signature_read(out, text, strlen(text), name, "signature",
+                                   false);
+    return status;
+}
+
 static tutti_status open_text(tutti_kernel *k, const char *text,
                               const char *signature)
 {
@@ -236,6 +268,22 @@ tutti_status tutti_kernel_text(tutti_kernel **out, const char *source,
     if (status != TUTTI_OK)
         return status;
     return finish(out, k, tt_kernel_ready(k));
+}
+
+tutti_status tutti_kernel_native(tutti_kernel **out, void (*function)(void),
+                                 const char *signature, void *user)
+{
+    if (function == NULL || signature == NULL)
+        return tt_fail(TUTTI_EARG, "a %s is needed, which is NULL",
+                       function ? "signature" : "function");
+    tutti_kernel *k = begin();
+    if (k == NULL)
+        return tt_fail_memory("a kernel");
+    tutti_status status = read_native(&k->signature, signature);
+    k->function = function;
+    k->user = user;
+    k->entry = status == TUTTI_OK ? tt_native_entry(&k->signature) : NULL;
+    return finish(out, k, status);
 }
 
 void tutti_kernel_close(tutti_kernel *kernel)

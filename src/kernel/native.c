@@ -77,8 +77,8 @@ static void points(PARAMETERS)
     SCALAR(T, double) SCALAR(T, float) SCALAR(T, int64_t) SCALAR(T, int32_t)
 #define SIZE(T) \
     TO_ROW(T, double) \
-    TO_ROW(T, float) TO_ROW(T, int64_t) TO_ROW(T, int32_t) ROWS(T, int64_t) \
-        ROWS(T, int32_t)
+    TO_ROW(T, float) \
+    TO_ROW(T, int64_t) TO_ROW(T, int32_t) ROWS(T, int64_t) ROWS(T, int32_t)
 
 ITEM(double)
 ITEM(float)

@@ -317,8 +317,8 @@ static tutti_status read_only(struct tt_signature *out, const char *text,
 {
     struct names all = {0}, fit[2] = {0};
     struct tt_signature found[2];
-    struct tt_scan scan;
-    struct tt_token token;
+    struct tt_scan scan, only;
+    struct tt_token token, sole = {0};
     struct tt_shape shape;
     tt_scan_init(&scan, text, size);
     while (tt_scan_next(&scan, &token)) {
@@ -326,6 +326,8 @@ static tutti_status read_only(struct tt_signature *out, const char *text,
             continue;
         int hidden = is_static(&scan, &token);
         add_name(&all, &token);
+        only = scan;
+        sole = token;
         if ((fit[hidden].count == 0 ||
              !tt_token_is(&token, found[hidden].name)) &&
             token.size < TT_SIGNATURE_NAME &&
@@ -340,6 +342,8 @@ static tutti_status read_only(struct tt_signature *out, const char *text,
         *out = found[chosen];
         return TUTTI_OK;
     }
+    if (all.count == 1)
+        return refuse(&only, &sole, where, true);
     if (fit[chosen].count > 1)
         return tt_fail(TUTTI_EARG,
                        "%.120s: %zu functions could be meant: %s; name one",
@@ -386,4 +390,24 @@ tutti_status tt_signature_read(struct tt_signature *out, const char *text,
     if (declaration.at != NULL)
         return accept(out, &declared, &declaration, where, lines);
     return missing(text, size, name, where);
+}
+
+bool tt_signature_name(char name[TT_SIGNATURE_NAME], const char *text)
+{
+    struct tt_lexer lexer;
+    struct tt_token last = {0};
+    tt_lexer_init(&lexer, text, strlen(text));
+    unsigned count = 0;
+    for (struct tt_token token; (token = next(&lexer)).kind != TT_TOKEN_END;
+         count++) {
+        if (tt_token_is(&token, "("))
+            break;
+        last = token;
+    }
+    if (count < 2 || last.kind != TT_TOKEN_NAME || word_of(&last) != 0 ||
+        last.size >= TT_SIGNATURE_NAME)
+        return false;
+    memcpy(name, last.at, last.size);
+    name[last.size] = 0;
+    return true;
 }

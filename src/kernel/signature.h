@@ -44,4 +44,7 @@ TUTTI_MUST_CHECK tutti_status tt_signature_read(struct tt_signature *out,
                                                 const char *name,
                                                 const char *where, bool lines);
 
+/* The name that a signature declares; false: it has none. */
+bool tt_signature_name(char name[TT_SIGNATURE_NAME], const char *text);
+
 #endif

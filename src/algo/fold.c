@@ -1,0 +1,265 @@
+/* Reductions of kernels: blocks of fixed size, each folded in fixed lanes. */
+#include "algo/fold.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tutti/map.h>
+#include <tutti/sys/message.h>
+
+#include "kernel/builtin/folds.h"
+#include "kernel/kernel.h"
+
+#define BLOCK TT_SWEEP_BLOCK
+#define BLOCKS 4096 /* at most, where the unit is left to us */
+#define KEPT \
+    65536 /* so many results are kept: their tasks may be slow ones, \
+             and go to workers one by one */
+
+/* A value of any type. */
+union value {
+    double f64;
+    float f32;
+    uint64_t u64;
+    uint32_t u32;
+};
+
+/* What changes nothing. */
+static union value nothing(tutti_op op, tutti_type type)
+{
+    static const union value reals[] = {[TUTTI_OP_SUM] = {.f64 = 0},
+                                        [TUTTI_OP_PROD] = {.f64 = 1},
+                                        [TUTTI_OP_MIN] = {.f64 = INFINITY},
+                                        [TUTTI_OP_MAX] = {.f64 = -INFINITY}};
+    bool narrow = tutti_type_size(type) == sizeof(uint32_t);
+    bool natural = type == TUTTI_U64 || type == TUTTI_U32;
+    uint64_t most = narrow ? UINT32_MAX : UINT64_MAX;
+    uint64_t half = most / 2; /* the largest signed one */
+    union value v = reals[op];
+    if (type == TUTTI_F64)
+        return v;
+    if (type == TUTTI_F32)
+        return (union value){.f32 = (float)v.f64};
+    uint64_t whole = op == TUTTI_OP_SUM    ? 0
+                     : op == TUTTI_OP_PROD ? 1
+                     : op == TUTTI_OP_MIN  ? (natural ? most : half)
+                                           : (natural ? 0 : half + 1);
+    if (narrow)
+        return (union value){.u32 = (uint32_t)whole};
+    return (union value){.u64 = whole};
+}
+
+struct lanes {
+    _Alignas(64) char at[TT_FOLD_LANES * sizeof(union value)];
+};
+
+static void fill(struct lanes *lanes, const struct tt_sweep *s)
+{
+    union value zero = nothing(s->op, s->result);
+    for (size_t l = 0; l < TT_FOLD_LANES; l++)
+        memcpy(lanes->at + l * s->result_size, &zero, s->result_size);
+}
+
+/* The entry of no kernel: the items are the results. */
+static void take(tt_kernel_function function, void *user, size_t n,
+                 const void *items, size_t width, void *results,
+                 size_t out_width)
+{
+    (void)function, (void)user, (void)out_width;
+    memcpy(results, items, n * width);
+}
+
+/* Folds the tasks [begin, end), one block. */
+static void fold_block(const struct tt_sweep *s, size_t begin, size_t end,
+                       const char *items, void *partial)
+{
+    tt_fold fold = tt_folds()->by[s->op][s->result];
+    size_t size = s->result_size;
+    struct lanes lanes;
+    fill(&lanes, s);
+    if (s->entry == take) {
+        fold(lanes.at, items, end - begin);
+    } else {
+        _Alignas(64) char y[BLOCK * sizeof(union value)];
+        for (size_t n; begin < end; begin += n) {
+            n = end - begin < BLOCK ? end - begin : BLOCK;
+            tt_apply_call(s, begin, begin + n, items, y);
+            fold(lanes.at, y, n);
+            items = items ? items + n * s->item_size : NULL;
+        }
+    }
+    for (size_t half = TT_FOLD_LANES / 2; half; half /= 2)
+        fold(lanes.at, lanes.at + half * size, half);
+    memcpy(partial, lanes.at, size);
+}
+
+struct work {
+    const struct tt_sweep *sweep;
+    const char *items;
+};
+
+static int fold_range(void *partial, size_t begin, size_t end, void *context)
+{
+    const struct work *w = context;
+    const char *items =
+        w->items ? w->items + begin * w->sweep->item_size : NULL;
+    fold_block(w->sweep, begin, end, items, partial);
+    return 0;
+}
+
+static void join(void *left, const void *right, void *context)
+{
+    const struct tt_sweep *s = ((const struct work *)context)->sweep;
+    struct lanes lanes;
+    fill(&lanes, s);
+    memcpy(lanes.at, left, s->result_size);
+    tt_folds()->by[s->op][s->result](lanes.at, right, 1);
+    memcpy(left, lanes.at, s->result_size);
+}
+
+/* Folds here, or in threads. */
+static tutti_status fold(const struct tt_sweep *s, void *result,
+                         const void *items, size_t n,
+                         const tutti_options *options)
+{
+    union value zero = nothing(s->op, s->result);
+    const tutti_fold how = {s->result_size, &zero, fold_range, join};
+    struct work work = {s, items};
+    return tutti_reduce(result, &how, n, s->unit, &work, 0, options);
+}
+
+/* Folds results that are there: those of tasks, or of blocks. */
+static tutti_status fold_values(const struct tt_sweep *s, void *result,
+                                const void *values, size_t n, size_t unit)
+{
+    tutti_options serial = TUTTI_OPTIONS_INIT;
+    struct tt_sweep sweep = *s;
+    serial.on = "serial";
+    sweep.entry = take;
+    sweep.item_size = s->result_size;
+    sweep.unit = unit;
+    return fold(&sweep, result, values, n, &serial);
+}
+
+size_t tt_fold_away(const struct tt_sweep *s, size_t begin, size_t end,
+                    const char *items, char *results)
+{
+    for (size_t n; begin < end; begin += n, results += s->result_size) {
+        n = end - begin < s->unit ? end - begin : s->unit;
+        tutti_worker_at(begin);
+        fold_block(s, begin, begin + n, items, results);
+        items = items ? items + n * s->item_size : NULL;
+    }
+    return end;
+}
+
+/* By way of an array of results, of tasks or of blocks. */
+static tutti_status fold_kept(const struct tt_sweep *s, void *result,
+                              const void *items, size_t n, bool blocks,
+                              const tutti_options *options)
+{
+    size_t count = blocks ? n / s->unit + (n % s->unit != 0) : n;
+    struct tt_sweep map = *s;
+    map.op = 0;
+    void *values = malloc(count * s->result_size);
+    if (values == NULL)
+        return tt_fail_memory("the values of a reduction");
+    tutti_status status =
+        blocks ? tt_apply_send(s, items, values, n, s->unit, options)
+               : tt_apply_map(&map, items, values, n, options);
+    if (status == TUTTI_OK)
+        status = fold_values(s, result, values, count, blocks ? 1 : s->unit);
+    free(values);
+    return status;
+}
+
+static tutti_status choose_unit(struct tt_sweep *s, size_t n, size_t unit)
+{
+    if (unit % BLOCK != 0)
+        return tt_fail(TUTTI_EARG,
+                       "tutti_kernel_reduce: a unit of %zu tasks given, a "
+                       "multiple of %d expected",
+                       unit, BLOCK);
+    s->unit = unit ? unit : BLOCK;
+    while (unit == 0 && n / s->unit > BLOCKS)
+        s->unit *= 2;
+    return TUTTI_OK;
+}
+
+static tutti_status reduce(struct tt_sweep *s, void *result, tutti_op op,
+                           const void *items, size_t n, size_t unit,
+                           const tutti_options *options)
+{
+    static const char *const names[] = {
+        [TUTTI_OP_MIN] = "min", [TUTTI_OP_MAX] = "max"};
+    if (op < TUTTI_OP_SUM || op > TUTTI_OP_MAX || result == NULL)
+        return tt_fail(TUTTI_EARG, "tutti_kernel_reduce: %s",
+                       result ? "no such operation" : "the result is NULL");
+    if (n == 0 && op >= TUTTI_OP_MIN)
+        return tt_fail(TUTTI_EARG, "the %s of no values: there is none",
+                       names[op]);
+    s->op = op;
+    tutti_status status = choose_unit(s, n, unit);
+    if (status != TUTTI_OK)
+        return status;
+    if (n > 0 && n <= KEPT && s->entry != take)
+        return fold_kept(s, result, items, n, false, options);
+    if (n > 0 && tt_travel_needed(options))
+        return fold_kept(s, result, items, n, true, options);
+    return fold(s, result, items, n, options);
+}
+
+static tutti_status check_form(const tutti_kernel *kernel)
+{
+    if (kernel->signature.form != TUTTI_FORM_ROWS)
+        return TUTTI_OK;
+    return tt_fail(TUTTI_EARG,
+                   "%.200s gives rows: only single values can be reduced",
+                   kernel->signature.text);
+}
+
+static tutti_status sweep_values(struct tt_sweep *out, tutti_type type)
+{
+    size_t size = tutti_type_size(type);
+    if (size == 0)
+        return tt_fail(TUTTI_EARG, "tutti_kernel_reduce: no such type");
+    *out = (struct tt_sweep){.entry = take,
+                             .form = TUTTI_FORM_BLOCK,
+                             .type = type,
+                             .result = type,
+                             .width = size,
+                             .results_width = 1,
+                             .item_size = size,
+                             .result_size = size};
+    return TUTTI_OK;
+}
+
+tutti_status tutti_kernel_reduce(tutti_kernel *kernel, void *result,
+                                 tutti_op op, tutti_type type,
+                                 const void *items, size_t width, size_t n,
+                                 size_t unit, const tutti_options *options)
+{
+    struct tt_sweep sweep;
+    tutti_status status = kernel ? check_form(kernel) : TUTTI_OK;
+    if (status == TUTTI_OK)
+        status = kernel ? tt_apply_rows(&sweep, kernel, 1, width)
+                        : sweep_values(&sweep, type);
+    if (status != TUTTI_OK)
+        return status;
+    if (n > 0 && items == NULL)
+        return tt_fail(TUTTI_EARG, "no array of items for %zu tasks", n);
+    return reduce(&sweep, result, op, items, n, unit, options);
+}
+
+tutti_status tutti_kernel_reduce_range(tutti_kernel *kernel, void *result,
+                                       tutti_op op, int64_t first, int64_t step,
+                                       size_t n, size_t unit,
+                                       const tutti_options *options)
+{
+    struct tt_sweep sweep;
+    tutti_status status = tt_apply_range(&sweep, kernel, first, step, n);
+    if (status != TUTTI_OK)
+        return status;
+    return reduce(&sweep, result, op, NULL, n, unit, options);
+}
