@@ -4,6 +4,8 @@ import sys
 
 
 class _Watch:
+    """A finder that finds what the others do: who asks it may only look."""
+
     def __init__(self, name, call):
         self.name = name
         self.call = call
@@ -11,19 +13,27 @@ class _Watch:
     def find_spec(self, name, path=None, target=None):
         if name != self.name:
             return None
-        from importlib.machinery import PathFinder
+        for finder in list(sys.meta_path):
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                self._follow(spec.loader)
+                return spec
+        return None
 
-        sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None:
-            run = spec.loader.exec_module
+    def _follow(self, loader):
+        run = getattr(loader, "exec_module", None)
 
-            def run_and_call(module):
-                run(module)
+        def run_and_call(module):
+            run(module)
+            # Loaders may be for many modules, and be asked more than once.
+            if module.__name__ == self.name and self in sys.meta_path:
+                sys.meta_path.remove(self)
                 self.call(module)
 
-            spec.loader.exec_module = run_and_call
-        return spec
+        if run:
+            loader.exec_module = run_and_call
 
 
 def after_import(name, call):

@@ -67,7 +67,8 @@ class Executor(futures.Executor):
         _executors.add(self)
 
     def _renew(self):
-        self._lock = _thread.allocate_lock()  # guards the start of the crew
+        # Guards the start of the crew; a handler may come again in its middle.
+        self._lock = _thread.RLock()
         self._crew = None
         self._ledger = Ledger()
 
@@ -78,17 +79,24 @@ class Executor(futures.Executor):
     def _start(self):
         """The crew, on first use."""
         with self._lock:
-            if self._closed or _exiting:
-                raise RuntimeError(
-                    "cannot schedule new futures after %sshutdown"
-                    % ("interpreter " if _exiting else "")
-                )
+            self._check_open()
             if self._crew is None:
                 sweep()
-                self._crew = Crew(
+                crew = Crew(
                     self._max_workers, setup=self._setup, **self._options
                 )
+                # A signal's handler may have submitted, or shut down.
+                self._check_open()
+                if self._crew is None:
+                    self._crew = crew
             return self._crew
+
+    def _check_open(self):
+        if self._closed or _exiting:
+            raise RuntimeError(
+                "cannot schedule new futures after %sshutdown"
+                % ("interpreter " if _exiting else "")
+            )
 
     def _own_crew(self):
         """Of tutti.map(on=executor)."""
@@ -297,14 +305,15 @@ def shared(key, make):
 
 
 def fresh(key, make, f):
-    """The same, with workers that have no older modules than f's."""
-    executor = shared(key, make)
-    if not executor.known.same(f) and executor.known.stale(f):
-        drop(executor)
-        executor.shutdown(wait=False)
+    """The same, with workers that have no older modules than f's. Those who got
+    others before may still submit: these leave when nobody has them."""
+    with _turn:
         executor = shared(key, make)
-        executor.known.stale(f)
-    return executor
+        if not executor.known.same(f) and executor.known.stale(f):
+            drop(executor)
+            executor = shared(key, make)
+            executor.known.stale(f)
+        return executor
 
 
 def drop(executor):

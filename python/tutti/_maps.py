@@ -24,18 +24,25 @@ class Maps:
             self._waiting.append(result)
             if self._threads == MOST:
                 return
-            self._threads += 1
         try:
             _thread.start_new_thread(self._run, ())
-        except RuntimeError:  # no more threads
-            with self._guard:
-                self._threads -= 1
-                if self._threads or result not in self._waiting:
-                    return
+        except RuntimeError:  # no more threads: those that are there do it
+            if not self._threads and self.drop(result):
+                raise
+
+    def drop(self, result):
+        """Whether nobody has begun it; nobody will."""
+        with self._guard:
+            waits = result in self._waiting
+            if waits:
                 self._waiting.remove(result)
-            raise
+            return waits
 
     def _run(self):
+        with self._guard:
+            if self._threads == MOST:
+                return
+            self._threads += 1  # here no interrupt comes
         while True:
             with self._guard:
                 if not self._waiting:

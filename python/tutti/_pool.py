@@ -237,10 +237,11 @@ class Pool:
         if not arguments[1]:  # as there, an empty one has no callback
             result.end_empty()
             return result
-        self._feeding(result)
         try:
+            self._feeding(result)
             self._maps.add(result)
         except BaseException:
+            self._maps.drop(result)
             self._fed(result)
             raise
         return result

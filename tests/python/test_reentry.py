@@ -2,6 +2,8 @@
 handler of a signal, or in a finalizer."""
 
 import _imp
+import _thread
+import os
 import signal
 import sys
 import threading
@@ -10,6 +12,7 @@ import time
 import pytest
 
 import tutti
+from tutti import _executor
 from tutti._crew import _End
 from tutti._future import Future
 from tutti._signal import Condition, Event
@@ -308,3 +311,66 @@ def test_an_interrupt_while_imports_are_freed(monkeypatch):
         finally:
             _imp.release_lock()
             monkeypatch.undo()
+
+
+def in_time(run):
+    """What it returns, if it does within 20 s."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run()), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert results
+    return results[0]
+
+
+def while_a_crew_starts(monkeypatch, call):
+    """Has `call` run as a signal's handler would, when a crew is made."""
+    make = _executor.Crew
+
+    def strike(*args, **options):
+        monkeypatch.setattr(_executor, "Crew", make)
+        call()
+        return make(*args, **options)
+
+    monkeypatch.setattr(_executor, "Crew", strike)
+
+
+def test_an_executor_that_is_used_while_it_starts(monkeypatch):
+    made = []
+    with tutti.Executor(1) as executor:
+        while_a_crew_starts(
+            monkeypatch, lambda: made.append(executor.submit(os.getpid)))
+        made.append(in_time(lambda: executor.submit(os.getpid)))
+        assert len({future.result(60) for future in made}) == 1
+
+
+def test_an_executor_that_is_shut_down_while_it_starts(monkeypatch):
+    executor = tutti.Executor(1)
+    while_a_crew_starts(monkeypatch, executor.shutdown)
+
+    def run():
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            executor.submit(abs, -1)
+        return True
+
+    assert in_time(run)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_an_interrupt_before_a_maps_thread_starts(monkeypatch):
+    def strike(*unused):
+        raise Interrupted
+
+    with tutti.Pool(1) as pool:
+        begin = _thread.start_new_thread
+        monkeypatch.setattr(_thread, "start_new_thread", strike)
+        for _ in range(20):
+            with pytest.raises(Interrupted):
+                pool.map_async(abs, [-1])
+        monkeypatch.setattr(_thread, "start_new_thread", begin)
+        assert pool.map_async(abs, [-1]).get(60) == [1]
+        pool.close()
+        assert in_time(lambda: pool.join() is None)

@@ -89,3 +89,21 @@ again()
 told(run)
 """)
     assert out.splitlines() == ["{'old'} []"] * 2 + ["{'brand new'} []"]
+
+
+def test_workers_that_are_replaced_while_another_thread_has_them(script):
+    out, _ = script(CODE + """
+import time
+from tutti import _executor
+mine_too = _executor.fresh(None, tutti.Executor, mine.f)
+pid = mine_too.submit(os.getpid).result()
+again()
+print(tutti.submit(mine.f, 1).result())
+print(mine_too.submit(abs, -2).result())
+del mine_too
+end = time.monotonic() + 30
+while os.path.exists("/proc/%d" % pid) and time.monotonic() < end:
+    time.sleep(0.01)
+print(os.path.exists("/proc/%d" % pid))
+""")
+    assert out == "brand new\n2\nFalse\n"
