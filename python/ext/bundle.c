@@ -104,10 +104,11 @@ int tt_py_bundle_take(struct tt_py_bundle *out, PyObject *value, PyObject *how)
 /* Whether an exception of plain pickle means that `how` may do better. */
 static bool try_again(struct tt_py_state *state)
 {
-    return PyErr_ExceptionMatches(state->refused) ||
-           PyErr_ExceptionMatches(PyExc_AttributeError) ||
-           PyErr_ExceptionMatches(PyExc_TypeError) ||
-           PyErr_ExceptionMatches(PyExc_RuntimeError);
+    return (PyErr_ExceptionMatches(state->refused) ||
+            PyErr_ExceptionMatches(PyExc_AttributeError) ||
+            PyErr_ExceptionMatches(PyExc_TypeError) ||
+            PyErr_ExceptionMatches(PyExc_RuntimeError)) &&
+           !tt_py_struck(state);
 }
 
 int tt_py_bundle_dump(struct tt_py_bundle *out, struct tt_py_state *state,

@@ -95,12 +95,12 @@ void tt_py_errand_drop(struct tt_py_errand *errand)
     tt_py_cell_drop(errand->cell);
 }
 
-/* Takes the exception that is raised as the outcome, if it is an ordinary
- * one. */
+/* Takes the exception that is raised as the outcome, if it is the value's. */
 static int refuse(struct tt_py_queue *q, struct tt_py_errand *errand,
                   PyObject *f, const char *part)
 {
-    if (!PyErr_ExceptionMatches(PyExc_Exception))
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
+        tt_py_struck(q->state))
         return -1;
     PyObject *error = PyErr_GetRaisedException(), *crew = tt_py_crew(q->state);
     if (crew)

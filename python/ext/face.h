@@ -264,6 +264,11 @@ bool tt_py_say(struct tt_py_state *state, tutti_voice voice, const char *text,
 PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status);
 PyObject *tt_py_raise_line(struct tt_py_state *state, tutti_status status,
                            const char *line);
+/* Whether the handler of a signal raised the exception that is raised. It
+ * stays; but another signal's may take its place. */
+bool tt_py_struck(struct tt_py_state *state);
+/* The same, or it is no Exception. */
+bool tt_py_interrupted(struct tt_py_state *state);
 /* Raises a failure as its task raised it. */
 void tt_py_raise_failure(struct tt_py_failure *failure);
 /* Tells the exception that is raised about the task that it comes from

@@ -45,6 +45,35 @@ PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status)
     return tt_py_raise_line(state, status, tutti_detail());
 }
 
+/* What tutti._fault says of an exception; -1: that raised one in its turn. */
+static int ask_struck(struct tt_py_state *state, PyObject *error)
+{
+    PyObject *trace = PyException_GetTraceback(error);
+    PyObject *fault = trace ? tt_py_fault(state) : NULL;
+    PyObject *yes =
+        fault ? PyObject_CallMethod(fault, "struck", "O", error) : NULL;
+    int struck = yes ? yes == Py_True : fault ? -1 : 0;
+    Py_XDECREF(yes);
+    Py_XDECREF(trace);
+    return struck;
+}
+
+bool tt_py_struck(struct tt_py_state *state)
+{
+    PyObject *error = PyErr_GetRaisedException();
+    int struck = ask_struck(state, error);
+    if (struck < 0) /* by another signal */
+        Py_DECREF(error);
+    else
+        PyErr_SetRaisedException(error);
+    return struck;
+}
+
+bool tt_py_interrupted(struct tt_py_state *state)
+{
+    return !PyErr_ExceptionMatches(PyExc_Exception) || tt_py_struck(state);
+}
+
 void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index)
 {
     PyObject *error = PyErr_GetRaisedException();

@@ -64,7 +64,7 @@ static double read_watch(const struct tt_py_map *map,
 static void take_raised(struct request *r, struct tt_py_failure *known,
                         Py_ssize_t index)
 {
-    bool ours = PyErr_ExceptionMatches(PyExc_Exception);
+    bool ours = !tt_py_interrupted(r->map->state);
     tt_py_failure_take(ours ? known : &r->map->failure,
                        ours ? index : TT_PY_NO_TASK);
     if (!ours)
@@ -185,10 +185,10 @@ static bool call_quietly(struct tt_py_map *map, const char *name)
     bool called = done;
     Py_XDECREF(args);
     Py_XDECREF(done);
-    if (!called && PyErr_ExceptionMatches(PyExc_Exception))
-        PyErr_Clear();
-    else if (!called)
+    if (!called && tt_py_interrupted(map->state))
         take_raised(&r, &map->failure, TT_PY_NO_TASK);
+    else if (!called)
+        PyErr_Clear();
     return called;
 }
 

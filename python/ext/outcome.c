@@ -35,9 +35,9 @@ PyObject *tt_py_outcome_lost(struct tt_py_queue *q, tutti_status status,
 }
 
 /* Whether an interrupt came; it is kept for the end of all deliveries. */
-static bool interrupted(PyObject **interrupt)
+static bool interrupted(struct tt_py_queue *q, PyObject **interrupt)
 {
-    if (!interrupt || *interrupt || PyErr_ExceptionMatches(PyExc_Exception))
+    if (!interrupt || *interrupt || !tt_py_interrupted(q->state))
         return false;
     *interrupt = PyErr_GetRaisedException();
     return true;
@@ -47,10 +47,11 @@ static PyObject *load(struct tt_py_queue *q, const tutti_parcel *piece,
                       PyObject **interrupt)
 {
     PyObject *value = tt_py_bundle_load(q->state, piece);
-    if (value || !interrupted(interrupt))
+    if (value || !interrupted(q, interrupt))
         return value;
     value = tt_py_bundle_load(q->state, piece);
-    if (!value && !PyErr_ExceptionMatches(PyExc_Exception))
+    if (!value && !PyErr_ExceptionMatches(PyExc_Exception) &&
+        !tt_py_struck(q->state))
         Py_CLEAR(*interrupt); /* it was the value's own, both times */
     return value;
 }
@@ -92,7 +93,7 @@ static void tell(struct tt_py_queue *q, PyObject *owner, bool ok,
 {
     PyObject *done = PyObject_CallMethodObjArgs(
         owner, q->state->deliver, ok ? Py_True : Py_False, value, NULL);
-    if (!done && interrupted(interrupt)) {
+    if (!done && interrupted(q, interrupt)) {
         done = PyObject_CallMethodObjArgs(owner, q->state->deliver,
                                           ok ? Py_True : Py_False, value, NULL);
         if (!done)
@@ -132,7 +133,7 @@ static void repeat(struct tt_py_queue *q, const struct tt_py_arrival *arrival,
 {
     if (!tt_py_say(q->state, (tutti_voice)arrival->detail, arrival->parcel.data,
                    arrival->parcel.size) &&
-        !interrupted(interrupt))
+        !interrupted(q, interrupt))
         PyErr_Clear();
 }
 

@@ -4,7 +4,7 @@ import functools
 import types
 
 from ._fault import cut
-from ._wire import dumps, survive
+from ._wire import dumps, survive_here
 
 DEPTH = 5
 PARTS = 200  # looked at in each value
@@ -57,7 +57,7 @@ def _travels(value, trial):
         dumps(value, None, trial)
         return True
     except BaseException as error:
-        survive(error)
+        survive_here(error)
         return False
 
 

@@ -4,6 +4,8 @@ import sys
 
 from ._tutti import task
 
+VARARGS = 0x04  # a flag of code
+
 
 class Error(Exception):
     """What tutti raises by itself; a task's own exceptions keep their type."""
@@ -161,6 +163,8 @@ def cut(value, limit=80):
     try:
         text = repr(value)
     except Exception as error:
+        if struck(error):
+            raise
         text = "<%s whose repr raised %s>" % (
             type(value).__name__,
             type(error).__name__,
@@ -188,6 +192,31 @@ def annotate(error, index, text, known=None):
     except Exception:
         pass  # a class that takes no attributes
     return error
+
+
+def _is_handler(frame):
+    """Whether it was called with a number and the frame that it came upon."""
+    code, below = frame.f_code, frame.f_back
+    count = code.co_argcount
+    given = [frame.f_locals.get(name) for name in code.co_varnames[:count]]
+    if code.co_flags & VARARGS:
+        rest = code.co_varnames[count + code.co_kwonlyargcount]
+        given += frame.f_locals.get(rest) or ()
+    return below is not None and any(
+        b is below and isinstance(a, int) for a, b in zip(given, given[1:])
+    )
+
+
+def struck(error):
+    """Whether the handler of a signal raised an exception, wherever it came.
+    To ask a frame that runs would keep alive what it knows: tutti's own."""
+    trace = error.__traceback__
+    while trace:
+        frame = trace.tb_frame
+        if frame.f_globals.get("__package__") != "tutti" and _is_handler(frame):
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _arguments(index, columns, star):

@@ -11,7 +11,7 @@ from ._fault import cut
 from ._stale import Known, versions
 from ._state import snapshot
 from ._tutti import TooLong
-from ._wire import PROTOCOL, dump, dumps, refuse, survive
+from ._wire import PROTOCOL, dump, dumps, refuse, survive_here
 
 
 def _dump(state, crew, kind, *parts):
@@ -38,7 +38,7 @@ def _dump_job(f, star, errors, given, trial):
         function, buffers = dump(f, dumps, trial)
         return _dump(*kind, function), buffers
     except BaseException as error:
-        survive(error)
+        survive_here(error)
         cause = error
     try:
         if "multiprocessing.context" in sys.modules:
@@ -49,7 +49,7 @@ def _dump_job(f, star, errors, given, trial):
             job.baggage = baggage
             return job, buffers
     except BaseException as error:
-        survive(error)
+        survive_here(error)
         cause = error
     raise refuse_function(f, cause, trial)
 
@@ -149,7 +149,7 @@ class Jobs:
         try:
             function, buffers = self.dump(f)
         except BaseException as error:
-            survive(error)
+            survive_here(error)
             raise refuse_function(f, error)
         job = self._dump("map", star, errors, given, None, function), buffers
         if isinstance(f, (type, types.FunctionType, types.BuiltinFunctionType)):

@@ -203,13 +203,13 @@ class _Stream:
     def travels(self):
         """Whether the function can go to a worker; else there is a warning."""
         from ._job import refuse_function, stays
-        from ._wire import dump, survive
+        from ._wire import dump, survive_here
 
         try:
             dump(self.f)
             return True
         except BaseException as error:
-            survive(error)
+            survive_here(error)
             stays(self.f, refuse_function(self.f, error))
             return False
 

@@ -14,7 +14,7 @@ from ._fault import cut
 from ._state import authkey
 from ._value import main_globals
 from ._watch import plain
-from ._wire import PROTOCOL, dump, refuse
+from ._wire import PROTOCOL, dump, refuse, survive_here
 
 CURE = '; make it by multiprocessing.get_context("spawn")'
 
@@ -150,11 +150,13 @@ def _dump_named(named, baggage):
     """Bytes of [(name, value), ...]; what cannot travel is named."""
     try:
         return dump_shared(named, baggage)
-    except Exception as error:
+    except BaseException as error:
+        survive_here(error)
         for name, value in named:
             try:
                 dump_shared(value, baggage)
-            except Exception as cause:
+            except BaseException as cause:
+                survive_here(cause)
                 name, error = "%s %s" % (name, cut(value)), cause
                 break
         refusal = refuse("%s cannot be sent to another process" % name, error)
@@ -179,8 +181,9 @@ def dump_function(f, setup):
             data = pickle.dumps(value, PROTOCOL, buffer_callback=aside)
             if b"__main__" not in data:
                 return data
-        except (pickle.PicklingError, AttributeError, TypeError, RuntimeError):
-            pass
+        except (pickle.PicklingError, AttributeError, TypeError,
+                RuntimeError) as error:
+            survive_here(error)
         aside.buffers.clear()
         return dump_shared(value, setup.baggage, aside)
 

@@ -8,6 +8,8 @@ import marshal
 import sys
 import types
 
+from ._fault import struck
+
 SHIFT = 1 if sys.version_info >= (3, 11) else 0  # a flag in LOAD's argument
 
 
@@ -225,6 +227,9 @@ def dumps(value, aside=None, main=False, table=None, trial=None):
         pickler.dispatch_table = table
     try:
         pickler.dump(value)
-    except (Beyond, pickle.PicklingError, AttributeError, TypeError, NameError):
+    except (Beyond, pickle.PicklingError, AttributeError, TypeError,
+            NameError) as error:
+        if struck(error):
+            raise
         return None
     return file.getvalue()

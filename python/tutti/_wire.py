@@ -15,6 +15,7 @@ from ._fault import (
     cut,
     describe,
     missing,
+    struck,
 )
 
 PROTOCOL = 5
@@ -60,8 +61,8 @@ def dumps(value, aside=None, trial=None):
             data = pickle.dumps(value, PROTOCOL, buffer_callback=aside)
         if b"__main__" not in data:
             return data
-    except (pickle.PicklingError, AttributeError, TypeError):
-        pass
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        survive_here(error)
     if aside:
         aside.buffers.clear()
     data = _value.dumps(value, aside, trial=trial)
@@ -154,6 +155,17 @@ def survive(error):
             del error  # it knows this frame: the values would live on
 
 
+def survive_here(error):
+    """The same in the caller: what the handler of a signal raised ends the loop
+    as it would end a plain one."""
+    if not struck(error):
+        return survive(error)
+    try:
+        raise error
+    finally:
+        del error
+
+
 def refuse(what, error, kind=UnpicklableError):
     """What says that something cannot travel, and why."""
     refusal = kind(
@@ -169,7 +181,7 @@ def first_bad(values, dump):
         try:
             dump(value)
         except BaseException as error:
-            survive(error)
+            survive_here(error)
             return i, error
     return None
 
@@ -293,7 +305,7 @@ def _dump_range(columns, begin, end, base, seed, memo, trial):
         head = base.to_bytes(8, "little") + seed.to_bytes(8, "little")
         return (head, *parts, buffers)
     except BaseException as error:
-        survive(error)
+        survive_here(error)
         items = list(zip(*(column[begin:end] for column in columns)))
         bad = first_bad(items, lambda item: dumps(item, None, trial))
         at, cause = bad or (0, error)
@@ -315,9 +327,9 @@ def _salvage(view, blocks, first, n, error):
 
     what = "the result of task %d cannot be read back"
     try:
-        found = read_each(*out_of_block(view, blocks), survive)
+        found = read_each(*out_of_block(view, blocks), survive_here)
     except BaseException as other:
-        survive(other)
+        survive_here(other)
         found = None
     if found:
         values, bad, faults = found
@@ -340,7 +352,7 @@ def load_results(view, blocks, begin, n, faults, columns, star, base):
         try:
             loaded = _read(view, blocks)
         except BaseException as error:
-            survive(error)
+            survive_here(error)
             loaded, bad = _salvage(view, blocks, first, n, error)
     if type(loaded) is tuple and faults is not None and faults is not True:
         loaded = _collect(loaded, n, faults)
