@@ -76,3 +76,16 @@ void tt_thread_roam(void)
     if (keeps || process_cpus(&cpus) == 0)
         (void)!sched_setaffinity(0, sizeof cpus, &cpus);
 }
+
+void tt_thread_leave(int cpu)
+{
+    cpu_set_t own, others;
+    if (cpu < 0 || cpu >= CPU_SETSIZE ||
+        sched_getaffinity(0, sizeof own, &own) != 0)
+        return;
+    others = own;
+    CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) > 0 &&
+        sched_setaffinity(0, sizeof others, &others) == 0)
+        (void)!sched_setaffinity(0, sizeof own, &own);
+}

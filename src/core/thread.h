@@ -25,6 +25,10 @@ void tt_thread_avoid(pid_t thread, int cpu);
  * had when it called tt_thread_keep(). About 1 us. */
 void tt_thread_roam(void);
 
+/* This thread goes on on another CPU than `cpu`, if it may run on one; where it
+ * may run stays as it is. Some 10 us, and what the other CPU needs to wake. */
+void tt_thread_leave(int cpu);
+
 /* For a process whose first thread it is that others tell to avoid a CPU. */
 void tt_thread_keep(void);
 

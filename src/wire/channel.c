@@ -12,11 +12,13 @@
 #include "core/clock.h"
 #include "core/futex.h"
 #include "core/status.h"
+#include "core/thread.h"
 #include "wire/link.h"
 
 #define SPIN_NS 100000u /* a wait that is likely shorter is spent spinning */
 #define PAUSES 100
 #define YIELDS 100
+#define CROWDED_MOST 16 /* then a move, of some 60 us, pays */
 #define REST_NS 1000000000u  /* an idle worker gives back its memory */
 #define LONG_NS 10000000000u /* and then looks for more of it */
 #define REST_KEEP (8u << 20)
@@ -216,10 +218,25 @@ static bool stirs(const struct tt_channel *channel)
            atomic_load(&link->map->pair->closed[0]);
 }
 
-static bool spin(const struct tt_channel *channel, uint64_t until)
+/* Where both ends take turns on one CPU a trip is three times as long as
+ * between two, and Linux may leave them there as long as they do not sleep. */
+static bool is_crowded(struct tt_channel *channel)
 {
-    note_cpu(channel->link);
-    for (int i = tt_channel_crowded(channel) ? PAUSES : 0; i < PAUSES; i++) {
+    struct tt_link *link = channel->link;
+    note_cpu(link);
+    bool crowded = tt_channel_crowded(channel);
+    link->crowded = crowded ? link->crowded + 1 : 0;
+    if (link->crowded < CROWDED_MOST)
+        return crowded;
+    link->crowded = 0;
+    tt_thread_leave((int)atomic_load(&link->map->pair->cpu[0]));
+    note_cpu(link);
+    return false;
+}
+
+static bool spin(struct tt_channel *channel, uint64_t until)
+{
+    for (int i = is_crowded(channel) ? PAUSES : 0; i < PAUSES; i++) {
         if (stirs(channel))
             return true;
         tt_pause();
@@ -273,8 +290,10 @@ void tt_channel_wait(struct tt_channel *channel)
     if (has_more(link) || stirs(channel))
         return;
     uint64_t from = tt_clock();
-    if (link->average > SPIN_NS || !spin(channel, from + SPIN_NS))
+    if (link->average > SPIN_NS || !spin(channel, from + SPIN_NS)) {
         park(channel);
+        link->crowded = 0;
+    }
     uint64_t waited = tt_clock() - from;
     if (waited < REST_NS)
         link->rested = false;

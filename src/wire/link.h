@@ -21,6 +21,7 @@ struct tt_link {
     tutti_bytes parcel; /* the blocks of the frame that was handed out */
     struct tt_debts debts;
     uint64_t average; /* ns that a worker waits */
+    unsigned crowded; /* short waits on one CPU with the place, in a row */
     bool rested;      /* it waited long, and gave back memory */
 
     /* Sending the frame at channel->sent. */
