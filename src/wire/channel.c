@@ -18,7 +18,7 @@
 #define SPIN_NS 100000u /* a wait that is likely shorter is spent spinning */
 #define PAUSES 100
 #define YIELDS 100
-#define CROWDED_MOST 16 /* then a move, of some 60 us, pays */
+#define CROWDED_MOST 16      /* then a move, of some 60 us, pays */
 #define REST_NS 1000000000u  /* an idle worker gives back its memory */
 #define LONG_NS 10000000000u /* and then looks for more of it */
 #define REST_KEEP (8u << 20)
