@@ -12,6 +12,7 @@
 
 static const struct cli_command *const commands[] = {
     &cli_map_command,
+    &cli_wordcount_command,
     &cli_info_command,
 };
 
@@ -80,7 +81,8 @@ static int run(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     if (argc < 2) {
         help(stderr);
-        return cli_fail("a command is missing: tutti map or tutti info");
+        return cli_fail("a command is missing: tutti map, tutti wordcount or "
+                        "tutti info");
     }
     if (!strcmp(name, "--help") || !strcmp(name, "-h"))
         return help(stdout), CLI_OK;
@@ -110,7 +112,7 @@ int main(int argc, char **argv)
     if (fflush(stdout) && status == CLI_OK)
         status =
             cli_fail("standard output: writing failed (%s)", strerror(errno));
-    if (status)
+    if (status && *cli_sentence())
         fprintf(stderr, "tutti: %s\n", cli_sentence());
     return status;
 }

@@ -228,17 +228,18 @@ static int fail_operand(const char *argument, const char *before)
                     argument);
 }
 
-int cli_options_parse(const struct cli_option *table, void *into,
-                      const char **operand, int argc, char *const *argv)
+/* At most `most` operands. */
+static int parse(const struct cli_option *table, void *into,
+                 const char **operands, size_t most, size_t *n, int argc,
+                 char *const *argv)
 {
     bool seen[CLI_OPTIONS] = {false}, plain = false;
-    const char *before = NULL;
     for (int i = 0; i < argc; i++) {
         const char *argument = argv[i], *value;
         if (plain || argument[0] != '-' || !argument[1]) {
-            if (!operand || before)
-                return fail_operand(argument, before);
-            *operand = before = argument;
+            if (*n == most)
+                return fail_operand(argument, *n ? operands[0] : NULL);
+            operands[(*n)++] = argument;
             continue;
         }
         plain = !strcmp(argument, "--");
@@ -262,6 +263,21 @@ int cli_options_parse(const struct cli_option *table, void *into,
             return status;
     }
     return CLI_OK;
+}
+
+int cli_options_parse(const struct cli_option *table, void *into,
+                      const char **operand, int argc, char *const *argv)
+{
+    size_t n = 0;
+    return parse(table, into, operand, operand ? 1 : 0, &n, argc, argv);
+}
+
+int cli_options_parse_many(const struct cli_option *table, void *into,
+                           const char **operands, size_t *n, int argc,
+                           char *const *argv)
+{
+    *n = 0;
+    return parse(table, into, operands, (size_t)argc, n, argc, argv);
 }
 
 void cli_options_help(const struct cli_option *table, FILE *to)

@@ -42,6 +42,12 @@ struct cli_option {
 int cli_options_parse(const struct cli_option *table, void *into,
                       const char **operand, int argc, char *const *argv);
 
+/* The same with any number of operands: *n, for which there is room if there is
+ * for argc. */
+int cli_options_parse_many(const struct cli_option *table, void *into,
+                           const char **operands, size_t *n, int argc,
+                           char *const *argv);
+
 /* Writes the table as the help shows it. */
 void cli_options_help(const struct cli_option *table, FILE *to);
 

@@ -6,7 +6,7 @@
  * the caller and spreads when its measurements say so. A report (report.h)
  * tells where the time went. A job (job.h) is a loop in the background. A
  * kernel (kernel.h) is a function found by text, `file.c:name`; linalg.h has
- * sums and products of matrices.
+ * sums and products of matrices, wordcount.h counts words in files.
  *
  *     static int root(const void *x, void *y, void *context) {
  *         (void)context;
@@ -33,5 +33,6 @@
 #include <tutti/report.h>
 #include <tutti/status.h>
 #include <tutti/version.h>
+#include <tutti/wordcount.h>
 
 #endif
