@@ -9,6 +9,9 @@ import pytest
 from .conftest import ROOT
 
 
+COMMANDS = "map", "wordcount", "info"
+
+
 def options_of(text):
     return set(re.findall(r"(?<![\w-])--[a-z-]+", text))
 
@@ -22,7 +25,7 @@ def test_help(tutti):
     assert tutti("--help").startswith("usage: tutti COMMAND ...\n")
 
 
-@pytest.mark.parametrize("command", ["map", "info"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command(tutti, command):
     text = tutti("help", command)
     assert text == tutti(command, "--help") == tutti(command, "-h")
@@ -34,17 +37,18 @@ def test_nothing_asked(tutti):
     status, out, err = tutti.run()
     assert (status, out) == (2, "")
     assert err.endswith(
-        "tutti: a command is missing: tutti map or tutti info\n"
+        "tutti: a command is missing: tutti map, tutti wordcount or "
+        "tutti info\n"
     )
 
 
 def test_man_page_names_each_option(tutti):
     page = (ROOT / "docs/tutti.1").read_text()
     page = re.sub(r"\\f[BIR]", "", page).replace("\\-", "-")
-    for command in ("map", "info"):
+    for command in COMMANDS:
         assert command in page
         assert options_of(tutti("help", command)) <= options_of(page)
-    there = options_of(tutti("help", "map") + tutti("help", "info"))
+    there = options_of("".join(tutti("help", c) for c in COMMANDS))
     assert options_of(page) == there | {"--version"}
 
 
