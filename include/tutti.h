@@ -23,6 +23,7 @@
 #ifndef TUTTI_H
 #define TUTTI_H
 
+#include <tutti/expect.h>
 #include <tutti/info.h>
 #include <tutti/job.h>
 #include <tutti/kernel.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "algo/travel.h"
+#include "algo/reduce.h"
 #include "core/status.h"
 
 #define PARTIAL_MOST (1u << 20)
@@ -14,6 +14,7 @@ struct reduce {
     size_t unit;
     char *partials; /* one a block */
     void *context;
+    const tt_function *functions; /* two, or NULL: see reduce.h */
 };
 
 /* The range has whole blocks, maybe several; only the loop's last is short. */
@@ -52,7 +53,9 @@ static tutti_status send_fold(const struct reduce *r, size_t n,
     const struct tt_travel travel = {
         .kind = TT_TRAVEL_FOLD,
         .what = "tutti_reduce",
-        .function = {(tt_function)r->fold->range},
+        .function = {(tt_function)r->fold->range,
+                     r->functions ? r->functions[0] : NULL,
+                     r->functions ? r->functions[1] : NULL},
         .context = r->context,
         .context_size = context_size,
         .results = {r->partials, (ptrdiff_t)size},
@@ -63,6 +66,13 @@ static tutti_status send_fold(const struct reduce *r, size_t n,
     return tt_travel_run(&travel, n, r->unit, options);
 }
 
+/* What the cost of a task is remembered by. */
+static const void *key_of(const struct reduce *r)
+{
+    return r->functions ? (const void *)(uintptr_t)r->functions[0]
+                        : (const void *)(uintptr_t)r->fold->range;
+}
+
 static tutti_status run_fold(struct reduce *r, size_t n, size_t context_size,
                              const tutti_options *options)
 {
@@ -70,7 +80,7 @@ static tutti_status run_fold(struct reduce *r, size_t n, size_t context_size,
                        .unit = r->unit,
                        .body = fold_blocks,
                        .context = r,
-                       .key = (const void *)(uintptr_t)r->fold->range};
+                       .key = key_of(r)};
     if (tt_travel_needed(options))
         return send_fold(r, n, context_size, options);
     return tutti_loop_run(&loop, options);
@@ -90,9 +100,10 @@ static tutti_status check(const void *result, const tutti_fold *fold)
     return TUTTI_OK;
 }
 
-tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
-                          size_t unit, void *context, size_t context_size,
-                          const tutti_options *options)
+tutti_status tt_reduce(void *result, const tutti_fold *fold, size_t n,
+                       size_t unit, void *context, size_t context_size,
+                       const tt_function *functions,
+                       const tutti_options *options)
 {
     tutti_status status = check(result, fold);
     if (status)
@@ -105,7 +116,7 @@ tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
         return TUTTI_OK;
     }
 
-    struct reduce r = {fold, unit, NULL, context};
+    struct reduce r = {fold, unit, NULL, context, functions};
     r.partials = calloc(blocks, fold->size);
     if (!r.partials)
         return tt_fail_memory("the partial results of a reduction");
@@ -116,4 +127,12 @@ tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
     }
     free(r.partials);
     return status;
+}
+
+tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
+                          size_t unit, void *context, size_t context_size,
+                          const tutti_options *options)
+{
+    return tt_reduce(result, fold, n, unit, context, context_size, NULL,
+                     options);
 }

@@ -16,7 +16,7 @@
 struct trip {
     const struct tt_travel *travel;
     struct tt_travel_job job;
-    char path[2][PATH_MAX], folder[PATH_MAX];
+    char path[TT_TRAVEL_FUNCTIONS][PATH_MAX], folder[PATH_MAX];
 };
 
 /* Values are as far apart as they have to be for the alignment that the
@@ -46,6 +46,7 @@ static tutti_status encode_job(void *context, tutti_bytes *out)
     const void *const parts[TT_PARTS] = {
         [TT_PART_PATH] = trip->path[0],
         [TT_PART_SECOND] = trip->path[1],
+        [TT_PART_THIRD] = trip->path[2],
         [TT_PART_FOLDER] = trip->folder,
         [TT_PART_CONTEXT] = travel->context,
         [TT_PART_CONSTANT] = travel->constant,
@@ -243,7 +244,9 @@ static tutti_status prepare(struct trip *trip, struct tt_travel *travel,
         status = lay_out_items(trip, travel);
     if (!status && travel->results.data)
         status = lay_out_results(trip, travel);
-    job->functions = travel->function[1] ? 2 : 1;
+    while (job->functions < TT_TRAVEL_FUNCTIONS &&
+           travel->function[job->functions])
+        job->functions++;
     for (size_t i = 0; i < job->functions && !status; i++)
         status =
             tt_object_tell(&job->home[i], trip->path[i], travel->function[i]);
@@ -253,6 +256,7 @@ static tutti_status prepare(struct trip *trip, struct tt_travel *travel,
         trip->folder[0] = '\0';
     job->part[TT_PART_PATH] = name_size(trip->path[0]);
     job->part[TT_PART_SECOND] = name_size(trip->path[1]);
+    job->part[TT_PART_THIRD] = name_size(trip->path[2]);
     job->part[TT_PART_FOLDER] = name_size(trip->folder);
     job->part[TT_PART_CONTEXT] = travel->context ? travel->context_size : 0;
     job->part[TT_PART_CONSTANT] = travel->constant_size;

@@ -21,6 +21,8 @@ struct tt_layout {
     uint64_t size, step;
 };
 
+#define TT_TRAVEL_FUNCTIONS 3
+
 /* From so many bytes on, what has a size of its own travels as a block. */
 #define TT_TRAVEL_BLOCK 65536u
 
@@ -28,6 +30,7 @@ struct tt_layout {
 enum tt_travel_part {
     TT_PART_PATH,     /* a function's library, with its zero; or nothing, */
     TT_PART_SECOND,   /* the second's, */
+    TT_PART_THIRD,    /* the third's, */
     TT_PART_FOLDER,   /* the caller's working directory, likewise */
     TT_PART_CONTEXT,  /* */
     TT_PART_CONSTANT, /* the item for all tasks; what a fold starts from */
@@ -37,8 +40,8 @@ enum tt_travel_part {
 struct tt_travel_job {
     uint64_t kind;
     uint64_t unit;      /* tasks of a result */
-    uint64_t functions; /* how many: 1 or 2 */
-    struct tt_home home[2];
+    uint64_t functions; /* how many: 1 to TT_TRAVEL_FUNCTIONS */
+    struct tt_home home[TT_TRAVEL_FUNCTIONS];
     struct tt_layout item; /* size 0: none, or the constant for all */
     struct tt_layout result;
     uint64_t part[TT_PARTS]; /* bytes */
@@ -54,8 +57,10 @@ struct tt_travel_answer {
 /* What is to travel; zero is nothing of it. */
 struct tt_travel {
     enum tt_travel_kind kind;
-    const char *what;        /* the public call, for sentences */
-    tt_function function[2]; /* the second may be NULL */
+    const char *what; /* the public call, for sentences */
+    tt_function function[TT_TRAVEL_FUNCTIONS]; /* up to the first NULL. From
+                              the second on, those of a fold are written to the
+                              begin of its context there */
     void *context;
     size_t context_size;
     tutti_array items, results;

@@ -22,8 +22,8 @@ struct room {
 /* The loop that this worker is prepared for, and memory for its ranges. */
 static struct {
     struct tt_travel_job job;
-    tt_function function[2];
-    void *library[2];
+    tt_function function[TT_TRAVEL_FUNCTIONS];
+    void *library[TT_TRAVEL_FUNCTIONS];
     struct room context, constant, items, results;
     tutti_bytes given; /* the job, unless it came with blocks: its memory is
                         * the tasks' */
@@ -69,7 +69,7 @@ static void forget(void *arg, uint64_t loop)
 {
     (void)arg;
     (void)loop;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < TT_TRAVEL_FUNCTIONS; i++) {
         if (visit.library[i])
             dlclose(visit.library[i]);
         visit.library[i] = NULL;
@@ -111,6 +111,14 @@ static bool is_name(const struct part *part, size_t size)
     return !part->block && (size == 0 || !part->data[size - 1]);
 }
 
+/* Whether a fold's context has room for its other functions. */
+static bool room_for(const struct tt_travel_job *job)
+{
+    return job->functions <= 1 ||
+           job->part[TT_PART_CONTEXT] / sizeof(tt_function) >=
+               job->functions - 1;
+}
+
 /* Checks a job and tells where its parts are. */
 static tutti_status read_job(struct part parts[TT_PARTS], tutti_parcel rest)
 {
@@ -123,7 +131,8 @@ static tutti_status read_job(struct part parts[TT_PARTS], tutti_parcel rest)
         fine = next_part(&parts[i], job->part[i], &rest) &&
                (i > TT_PART_FOLDER || is_name(&parts[i], job->part[i]));
     bool folds = fine && job->kind == TT_TRAVEL_FOLD;
-    if (fine && job->unit && job->functions <= 2 &&
+    if (fine && job->unit && (!folds || room_for(job)) &&
+        job->functions <= TT_TRAVEL_FUNCTIONS &&
         (!folds || job->part[TT_PART_CONSTANT] == job->result.size))
         return TUTTI_OK;
     return tt_fail(TUTTI_ESYS, "it is no job that this libtutti knows");
@@ -155,13 +164,31 @@ static tutti_status enter(const struct part part[TT_PARTS])
     return status;
 }
 
+/* A fold finds its other functions where its context begins. */
+static void give_functions(void)
+{
+    char *to = visit.context.data;
+    for (size_t i = 1; i < visit.job.functions; i++)
+        memcpy(to + (i - 1) * sizeof(tt_function), &visit.function[i],
+               sizeof(tt_function));
+}
+
+static bool gives_functions(void)
+{
+    return visit.job.kind == TT_TRAVEL_FOLD && visit.job.functions > 1;
+}
+
 static tutti_status prepare_again(void)
 {
     struct part part[TT_PARTS];
     tutti_status status =
         read_job(part, (tutti_parcel){.data = visit.given.data,
                                       .size = visit.given.size});
-    return status ? status : enter(part);
+    if (!status)
+        status = enter(part);
+    if (!status && gives_functions())
+        give_functions();
+    return status;
 }
 
 static tutti_status prepare(const tutti_parcel *parcel)
@@ -177,6 +204,8 @@ static tutti_status prepare(const tutti_parcel *parcel)
                                 &visit.job.home[i],
                                 size[path] ? part[path].data : "");
     }
+    if (!status && gives_functions())
+        give_functions();
     visit.given.size = 0;
     if (!status && !parcel->count)
         status = tutti_bytes_append(&visit.given, parcel->data, parcel->size);

@@ -99,10 +99,13 @@ static void jobs_that_make_no_sense(void **state)
     job.unit = 0;
     refuse(job, nonsense);
     job = good;
-    job.functions = 3;
+    job.functions = TT_TRAVEL_FUNCTIONS + 1;
     refuse(job, nonsense);
     job = good;
     job.kind = TT_TRAVEL_FOLD;
+    refuse(job, nonsense);
+    job.part[TT_PART_CONSTANT] = 8;
+    job.functions = 3; /* two do not fit in the context */
     refuse(job, nonsense);
     job = good;
     job.part[TT_PART_CONTEXT] = SIZE_MAX; /* a block that did not come */
