@@ -270,6 +270,8 @@ class _Stream:
         except StopIteration:
             self.ended = True
         except BaseException as error:  # comes after the results before it
+            if isinstance(error, KeyboardInterrupt) or _fault.struck(error):
+                raise
             self.ended = True
             self.input_error = error
         else:

@@ -92,20 +92,28 @@ class _Globals(dict):
         return main_globals, ()
 
 
+def _loaded(name):
+    """A module, unless it is still to come: another thread may just import
+    it."""
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    return None if getattr(spec, "_initializing", False) else module
+
+
 def _spawning(baggage):
     """Sets what multiprocessing's objects ask before they travel."""
-    context = sys.modules.get("multiprocessing.context")
+    context = _loaded("multiprocessing.context")
     if context is not None:
         context.set_spawning_popen(baggage)
 
 
 def _reducers(table):
     """The ways of a pickler, with those of multiprocessing."""
-    reduction = sys.modules.get("multiprocessing.reduction")
+    reduction = _loaded("multiprocessing.reduction")
     if reduction is None:
         return table
     table = ChainMap({}, reduction.ForkingPickler._extra_reducers, table)
-    locks = sys.modules.get("multiprocessing.synchronize")
+    locks = _loaded("multiprocessing.synchronize")
     if locks is not None:
         from ._semaphore import reduce
 

@@ -167,6 +167,19 @@ def test_a_value_that_raises_the_same(pool, call, kind):
         assert type(caught.value.__cause__) is kind
 
 
+@pytest.mark.parametrize("kind", [TimeoutError, KeyboardInterrupt])
+def test_a_handler_while_items_are_drawn(handled, kind):
+    """It does not wait for the results before."""
+    handled(Handler(kind).plain())
+
+    def items():
+        yield 1
+        strike()
+
+    with pytest.raises(kind, match="by a handler"):
+        next(tutti.imap(abs, items(), on="processes"))
+
+
 def test_who_is_a_handler():
     def raised(f, *args):
         try:

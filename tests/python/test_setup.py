@@ -301,3 +301,38 @@ def test_an_initializer_that_raises():
     setup = _job.dump_setup((fail, (), None))
     with pytest.raises(Exception, match="initializer failed: KeyError: 'mine'"):
         Worker()._prepare_queue((), setup.data)
+
+
+@pytest.mark.parametrize("name, waits", [
+    ("multiprocessing.context", "multiprocessing.reduction"),
+    ("multiprocessing.reduction", "socket"),
+    ("multiprocessing.synchronize", "_multiprocessing"),
+])
+def test_a_module_that_another_thread_imports(script, name, waits):
+    """As one does that makes the first WorkerLostError."""
+    out, err = script("""
+import sys, threading
+from importlib.machinery import PathFinder
+import tutti
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "{1}":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        run = spec.loader.exec_module
+        spec.loader.exec_module = lambda m: (held.set(), go.wait(20), run(m))
+        return spec
+
+held, go = threading.Event(), threading.Event()
+with tutti.Executor(1) as executor:
+    executor.submit(abs, -1).result()
+    sys.meta_path.insert(0, Finder())
+    thread = threading.Thread(target=__import__, args=("{0}",))
+    thread.start()
+    assert held.wait(20)
+    print("{0}" in sys.modules, executor.submit(lambda: bool(sys)).exception(30))
+    go.set()
+    thread.join()
+""".format(name, waits))
+    assert (out, err) == ("True None\n", "")
