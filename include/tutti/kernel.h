@@ -175,7 +175,8 @@ tutti_kernel_map_range(tutti_kernel *kernel, void *results, int64_t first,
  *         are joined, of type `type` (else ignored), width 1.
  * result: [out] a value of the kernel's result type; of no items 0 or 1.
  *         Written only on success.
- * items, width: as tutti_kernel_map().
+ * op:     what joins them.
+ * items, width, options: as tutti_kernel_map().
  * unit:   tasks of a block, a multiple of 512; 0: chosen from n alone, 512 or
  *         more. Value i of a block goes to lane i mod 32, lane l + half then to
  *         lane l, for half = 16, ... 1; then blocks join their neighbours, as
@@ -192,14 +193,15 @@ tutti_kernel_reduce(tutti_kernel *kernel, void *result, tutti_op op,
 
 /** Likewise, over first, first + step, ... as tutti_kernel_map_range().
  *
- * kernel: not NULL.  result, op, unit: as tutti_kernel_reduce().
+ * kernel: not NULL.
+ * result, op, unit, options: as tutti_kernel_reduce().
  * Errors: those of the two.  Threads: any.  Cost: as tutti_kernel_reduce().
  */
 TUTTI_MUST_CHECK tutti_status tutti_kernel_reduce_range(
     tutti_kernel *kernel, void *result, tutti_op op, int64_t first,
     int64_t step, size_t n, size_t unit, const tutti_options *options);
 
-/** Calls f(i, ...) for i in 0 .. n-1.
+/** Runs a function for each index: f(i, ...) for i in 0 .. n-1.
  *
  * kernel:    void f(size_t i, ...), with values and arrays as it likes.
  * arguments: those that follow i: the address of a value, an array itself. The

@@ -41,11 +41,12 @@ TYPES(uint32_t, int32_t)
             rest[l] = nothing; \
         memcpy(rest, x + (n - left), left * sizeof(T)); \
         memcpy(sum, lanes, sizeof sum); \
-        for (const T *end = x + (n - left); x < end; x += TT_FOLD_LANES) \
+        size_t rounds = n / TT_FOLD_LANES + (left > 0); \
+        for (; rounds > 0; rounds--, x += TT_FOLD_LANES) { \
+            x = rounds == 1 && left ? rest : x; \
             for (size_t v = 0; v < COUNT(T); v++) \
                 sum[v] = JOIN(T, sum[v], ((const loose_##T *)x)[v]); \
-        for (size_t v = 0; v < COUNT(T) && left; v++) \
-            sum[v] = JOIN(T, sum[v], ((const loose_##T *)rest)[v]); \
+        } \
         memcpy(lanes, sum, sizeof sum); \
     }
 
