@@ -137,6 +137,22 @@ void tutti_kernel_close(tutti_kernel *kernel);
  */
 void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info);
 
+/** One of the parameters after i of void f(size_t i, ...). */
+typedef struct tutti_parameter {
+    tutti_type type;
+    int array;    /**< else a value */
+    int writable; /**< an array that is not const */
+} tutti_parameter;
+
+/** Tells what tutti_kernel_for() takes for a kernel.
+ *
+ * out:  [out] the first `room` parameters after i; may be NULL for none.
+ * Returns: how many there are; 0, too, for what is no for-each.
+ * Threads: any.  Cost: a copy.
+ */
+size_t tutti_kernel_parameters(const tutti_kernel *kernel, tutti_parameter *out,
+                               size_t room);
+
 /** Maps a kernel over an array.
  *
  * results: [out] n x results_width values of the kernel's result type,
@@ -155,6 +171,17 @@ void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info);
 TUTTI_MUST_CHECK tutti_status tutti_kernel_map(
     tutti_kernel *kernel, void *results, size_t results_width,
     const void *items, size_t width, size_t n, const tutti_options *options);
+
+/** Maps a kernel over an array right here: no loop, no place, no workers.
+ *
+ * kernel, results, results_width, items, width, n: as tutti_kernel_map().
+ * Errors: TUTTI_EARG.  Threads: any.  Cost: that of a C loop over the function.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_kernel_call(tutti_kernel *kernel,
+                                                void *results,
+                                                size_t results_width,
+                                                const void *items, size_t width,
+                                                size_t n);
 
 /** Maps a kernel (scalar or block form) over first, first + step, ... without
  * making the array.
@@ -177,9 +204,9 @@ tutti_kernel_map_range(tutti_kernel *kernel, void *results, int64_t first,
  *         Written only on success.
  * op:     what joins them.
  * items, width, options: as tutti_kernel_map().
- * unit:   tasks of a block, a multiple of 512; 0: chosen from n alone, 512 or
- *         more. Value i of a block goes to lane i mod 32, lane l + half then to
- *         lane l, for half = 16, ... 1; then blocks join their neighbours, as
+ * unit:   tasks of a block, a multiple of 512, or 1; 0: chosen from n alone,
+ *         512 to 65536. Value i of a block goes to lane i mod 32, lane l + half
+ * then to lane l, for half = 16, ... 1; then blocks join their neighbours, as
  *         tutti_reduce() joins them: the same bits in every place, at every
  *         number of workers and with every instruction set.
  * Errors: TUTTI_EARG (a form that gives no value or several, TUTTI_OP_MIN or

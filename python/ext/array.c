@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const tutti_type all_types[] = {TUTTI_F64, TUTTI_F32, TUTTI_I64,
-                                       TUTTI_I32};
+                                       TUTTI_I32, TUTTI_U64, TUTTI_U32};
 #define TYPES (sizeof all_types / sizeof *all_types)
 
 /* By the code of module struct, without the order before it. The sizes of
@@ -17,6 +17,8 @@ static unsigned type_of(const char *format, Py_ssize_t size)
         return size == 8 ? TUTTI_F64 : size == 4 ? TUTTI_F32 : 0;
     if (strchr("ilqn", *format))
         return size == 8 ? TUTTI_I64 : size == 4 ? TUTTI_I32 : 0;
+    if (strchr("ILQN", *format))
+        return size == 8 ? TUTTI_U64 : size == 4 ? TUTTI_U32 : 0;
     return 0;
 }
 
@@ -28,13 +30,11 @@ static const char *name_of(const char *format, Py_ssize_t size)
         Py_ssize_t size;
         const char *name;
     } names[] = {
-        {"?", 1, "bool"},       {"b", 1, "int8"},
-        {"B", 1, "uint8"},      {"h", 2, "int16"},
-        {"H", 2, "uint16"},     {"I", 4, "uint32"},
-        {"L", 8, "uint64"},     {"Q", 8, "uint64"},
-        {"e", 2, "float16"},    {"g", 16, "longdouble"},
-        {"Zf", 8, "complex64"}, {"Zd", 16, "complex128"},
-        {"O", 8, "object"},
+        {"?", 1, "bool"},         {"b", 1, "int8"},
+        {"B", 1, "uint8"},        {"h", 2, "int16"},
+        {"H", 2, "uint16"},       {"e", 2, "float16"},
+        {"g", 16, "longdouble"},  {"Zf", 8, "complex64"},
+        {"Zd", 16, "complex128"}, {"O", 8, "object"},
     };
     unsigned type = type_of(format, size);
     if (type)

@@ -28,12 +28,14 @@ struct tt_py_state {
     PyTypeObject *items; /* the iterator that a loop draws its items from */
     PyTypeObject *task;
     PyTypeObject *queue;
-    PyObject *loops;  /* tutti._loops */
-    PyObject *wire;   /* tutti._wire: bytes of items, results */
-    PyObject *job;    /* tutti._job: bytes of functions and their state */
-    PyObject *fault;  /* tutti._fault: exceptions */
-    PyObject *stream; /* tutti._stream: what tasks print */
-    PyObject *crew;   /* tutti._crew: queues */
+    PyTypeObject *kernel;
+    PyObject *loops;   /* tutti._loops */
+    PyObject *wire;    /* tutti._wire: bytes of items, results */
+    PyObject *job;     /* tutti._job: bytes of functions and their state */
+    PyObject *fault;   /* tutti._fault: exceptions */
+    PyObject *stream;  /* tutti._stream: what tasks print */
+    PyObject *crew;    /* tutti._crew: queues */
+    PyObject *kernels; /* tutti._kernel */
     PyObject *dumps, *loads, *refused; /* _pickle's; see bundle.c */
     PyObject *protocol, *aside, *dumps_names, *loads_names;
     PyObject *deliver;   /* the text */
@@ -280,6 +282,12 @@ void tt_py_raise_note(struct tt_py_map *map, Py_ssize_t index,
  * lower one is known. */
 void tt_py_failure_take(struct tt_py_failure *known, Py_ssize_t index);
 
+/* kernel.c */
+extern PyType_Spec tt_py_kernel_spec;
+/* Whether tutti._kernel may know how to map `f`: a kernel, or a function that
+ * is compiled already. */
+bool tt_py_kernel_maybe(PyObject *f);
+
 /* weigh.c: seconds of the caller's, guessed; no exception is left. */
 double tt_py_weigh(PyObject *object);
 double tt_py_weigh_items(PyObject *columns); /* of one task */
@@ -358,6 +366,9 @@ PyObject *tt_py_address(PyObject *module, PyObject *buffer);
 PyObject *tt_py_explain(PyObject *module, PyObject *unused);
 PyObject *tt_py_timeline(PyObject *module, PyObject *columns);
 PyObject *tt_py_trace(PyObject *module, PyObject *path);
+PyObject *tt_py_kernel(PyObject *module, PyObject *args);
+PyObject *tt_py_reduce(PyObject *module, PyObject *args);
+PyObject *tt_py_capsule(PyObject *module, PyObject *capsule);
 PyObject *tt_py_cpu_count(PyObject *module, PyObject *unused);
 PyObject *tt_py_cpu_idle(PyObject *module, PyObject *unused);
 
@@ -368,6 +379,7 @@ PyObject *tt_py_wire(struct tt_py_state *state);
 PyObject *tt_py_fault(struct tt_py_state *state);
 PyObject *tt_py_stream(struct tt_py_state *state);
 PyObject *tt_py_crew(struct tt_py_state *state);
+PyObject *tt_py_kernels(struct tt_py_state *state);
 /* Whether a thread is importing. No exception is left. */
 bool tt_py_importing(struct tt_py_state *state);
 

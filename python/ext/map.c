@@ -406,6 +406,23 @@ bool tt_py_map_alone(const struct tt_py_map *map)
     return map->state->loading || tt_py_mailbox_inside();
 }
 
+/* tutti._kernel maps it, or says that it is a function like any other: then
+ * NULL without an exception. */
+static PyObject *map_kernel(struct tt_py_state *state, PyObject *const *args)
+{
+    PyObject *kernels = tt_py_kernels(state);
+    PyObject *results =
+        kernels ? PyObject_CallMethod(kernels, "mapped", "OOOOOOOOOO", args[F],
+                                      args[ITERABLES], args[ON], args[WORKERS],
+                                      args[RETRIES], args[TASK_TIMEOUT],
+                                      args[ERRORS], args[BAR], args[SEED],
+                                      args[STAR])
+                : NULL;
+    if (results == Py_NotImplemented)
+        Py_CLEAR(results);
+    return results;
+}
+
 PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct tt_py_map map = {.state = PyModule_GetState(module),
@@ -413,6 +430,11 @@ PyObject *tt_py_map(PyObject *module, PyObject *const *args, Py_ssize_t n)
     PyObject *results = NULL, *caught = NULL;
     if (n != ARGS && n != CHUNK)
         return PyErr_Format(PyExc_TypeError, "expected %d arguments", ARGS);
+    if (n == CHUNK && tt_py_kernel_maybe(args[F])) {
+        results = map_kernel(map.state, args);
+        if (results || PyErr_Occurred())
+            return results;
+    }
     if (read_arguments(&map, args, n == ARGS) < 0)
         return NULL;
     map.star = map.star || args[STAR] == Py_True;

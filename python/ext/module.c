@@ -33,6 +33,11 @@ PyObject *tt_py_crew(struct tt_py_state *state)
     return first_use(&state->crew, "tutti._crew");
 }
 
+PyObject *tt_py_kernels(struct tt_py_state *state)
+{
+    return first_use(&state->kernels, "tutti._kernel");
+}
+
 static int add_task(PyObject *module, struct tt_py_state *state)
 {
     PyObject *task = PyObject_CallNoArgs((PyObject *)state->task);
@@ -107,8 +112,11 @@ static int module_exec(PyObject *module)
         module, &tt_py_task_spec, NULL);
     state->queue = (PyTypeObject *)PyType_FromModuleAndSpec(
         module, &tt_py_queue_spec, NULL);
+    state->kernel = (PyTypeObject *)PyType_FromModuleAndSpec(
+        module, &tt_py_kernel_spec, NULL);
     state->loops = PyImport_ImportModule("tutti._loops");
-    if (!state->items || !state->task || !state->queue || !state->loops)
+    if (!state->items || !state->task || !state->queue || !state->kernel ||
+        !state->loops)
         return -1;
     state->imports = find_imports();
     state->lock_held = find_lock_held();
@@ -123,6 +131,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->items);
     Py_VISIT(state->task);
     Py_VISIT(state->queue);
+    Py_VISIT(state->kernel);
+    Py_VISIT(state->kernels);
     Py_VISIT(state->loops);
     Py_VISIT(state->wire);
     Py_VISIT(state->job);
@@ -143,6 +153,8 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->items);
     Py_CLEAR(state->task);
     Py_CLEAR(state->queue);
+    Py_CLEAR(state->kernel);
+    Py_CLEAR(state->kernels);
     Py_CLEAR(state->loops);
     Py_CLEAR(state->wire);
     Py_CLEAR(state->job);
@@ -179,6 +191,9 @@ static PyMethodDef methods[] = {
     {"twister", tt_py_twister, METH_VARARGS, NULL},
     {"seed_numpy", tt_py_seed_numpy, METH_NOARGS, NULL},
     {"serve", tt_py_serve, METH_VARARGS, NULL},
+    {"kernel", tt_py_kernel, METH_VARARGS, NULL},
+    {"reduce", tt_py_reduce, METH_VARARGS, NULL},
+    {"capsule", tt_py_capsule, METH_O, NULL},
     {"explain", tt_py_explain, METH_NOARGS, NULL},
     {"timeline", tt_py_timeline, METH_O, NULL},
     {"trace", tt_py_trace, METH_O, NULL},

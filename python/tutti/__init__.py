@@ -27,6 +27,8 @@ _late = {
     "WorkerLostError": "_fault",
     "imap": "_lazy",
     "imap_unordered": "_lazy",
+    "kernel": "_kernel",
+    "reduce": "_kernel",
     "submit": "_executor",
 }
 
@@ -60,6 +62,10 @@ def map(f, *iterables, on="auto", workers=None, retries=0, task_timeout=None,
 
     f:            called once an item; with several iterables, with an item of
                   each, until the shortest ends. An array is iterated by rows.
+                  Or a tutti.kernel, over an array, a range or numbers; or, over
+                  an array, a function that is compiled already (ctypes, cffi,
+                  Numba, SciPy's LowLevelCallable, Cython's capsules): these
+                  run on threads without the interpreter, and give an array.
     on:           the place: "auto" (the caller, and processes when they pay),
                   "serial", "processes", "processes:4"; or an open Pool or
                   Executor: its workers, with its initializer, share and
@@ -127,7 +133,7 @@ def _map(f, iterables, on, workers, retries, task_timeout, errors, progress,
     if deterministic:
         from ._held import Function, Held
 
-        if callable(f):
+        if callable(f) and type(f).__module__ != "tutti._kernel":
             f = Function(f)
         with Held():
             return _map(f, iterables, on, workers, retries, task_timeout,

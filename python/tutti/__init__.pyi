@@ -15,6 +15,7 @@ from typing import (
     Optional,
     TypeVar,
     Union,
+    overload,
 )
 
 import numpy
@@ -45,6 +46,22 @@ class Task:
 
 task: Task
 
+@overload
+def map(
+    f: "_Kernel",
+    items: Any,
+    /,
+    *,
+    on: Union[str, "Pool", "Executor"] = ...,
+    workers: Optional[int] = ...,
+    retries: int = ...,
+    task_timeout: Optional[float] = ...,
+    seed: Optional[int] = ...,
+    errors: str = ...,
+    progress: bool = ...,
+    deterministic: bool = ...,
+) -> numpy.ndarray[Any, Any]: ...
+@overload
 def map(
     f: Callable[..., R],
     *iterables: Iterable[Any],
@@ -95,6 +112,44 @@ def imap_unordered(
     errors: str = ...,
 ) -> _Results[R]: ...
 def submit(f: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]: ...
+class _Kernel:
+    @property
+    def name(self) -> str: ...
+    @property
+    def signature(self) -> str: ...
+    @property
+    def form(self) -> str: ...
+    @property
+    def item(self) -> str: ...
+    @property
+    def result(self) -> str: ...
+    def __call__(self, x: Any) -> Any: ...
+    def launch(
+        self,
+        n: int,
+        *arguments: Any,
+        on: str = ...,
+        workers: Optional[int] = ...,
+    ) -> None: ...
+
+def kernel(
+    text: Any,
+    name: Optional[str] = ...,
+    *,
+    signature: Optional[str] = ...,
+    width: Optional[int] = ...,
+) -> _Kernel: ...
+def reduce(
+    f: Any,
+    items: Any,
+    op: str = ...,
+    *,
+    on: Union[str, "Pool", "Executor"] = ...,
+    workers: Optional[int] = ...,
+    retries: int = ...,
+    task_timeout: Optional[float] = ...,
+    progress: bool = ...,
+) -> Any: ...
 def explain() -> str: ...
 def timeline(columns: int = ...) -> str: ...
 def trace(path: Union[str, "PathLike[str]"]) -> None: ...

@@ -268,19 +268,40 @@ tutti_status tt_apply_rows(struct tt_sweep *out, const tutti_kernel *kernel,
     return TUTTI_OK;
 }
 
+static tutti_status begin(struct tt_sweep *sweep, const tutti_kernel *kernel,
+                          const void *results, size_t results_width,
+                          const void *items, size_t width, size_t n)
+{
+    tutti_status status = tt_apply_rows(sweep, kernel, results_width, width);
+    if (status == TUTTI_OK && n > 0 && (items == NULL || results == NULL))
+        status = tt_fail(TUTTI_EARG, "no array of %s for %zu tasks",
+                         items ? "results" : "items", n);
+    return status;
+}
+
 tutti_status tutti_kernel_map(tutti_kernel *kernel, void *results,
                               size_t results_width, const void *items,
                               size_t width, size_t n,
                               const tutti_options *options)
 {
     struct tt_sweep sweep;
-    tutti_status status = tt_apply_rows(&sweep, kernel, results_width, width);
+    tutti_status status =
+        begin(&sweep, kernel, results, results_width, items, width, n);
     if (status != TUTTI_OK)
         return status;
-    if (n > 0 && (items == NULL || results == NULL))
-        return tt_fail(TUTTI_EARG, "no array of %s for %zu tasks",
-                       items ? "results" : "items", n);
     return tt_apply_map(&sweep, items, results, n, options);
+}
+
+tutti_status tutti_kernel_call(tutti_kernel *kernel, void *results,
+                               size_t results_width, const void *items,
+                               size_t width, size_t n)
+{
+    struct tt_sweep sweep;
+    tutti_status status =
+        begin(&sweep, kernel, results, results_width, items, width, n);
+    if (status == TUTTI_OK && n > 0)
+        call(&sweep, n, items, results);
+    return status;
 }
 
 /* Whether all of first, first + step, ..., last are whole in `type`. */

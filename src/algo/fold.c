@@ -129,17 +129,34 @@ static tutti_status fold(const struct tt_sweep *s, void *result,
     return tutti_reduce(result, &how, n, s->unit, &work, 0, options);
 }
 
-/* Folds results that are there: those of tasks, or of blocks. */
-static tutti_status fold_values(const struct tt_sweep *s, void *result,
-                                const void *values, size_t n, size_t unit)
+/* Folds values that are there, no loop: they are few. */
+static tutti_status fold_here(const struct tt_sweep *s, void *result,
+                              const void *values, size_t n)
 {
-    tutti_options serial = TUTTI_OPTIONS_INIT;
-    struct tt_sweep sweep = *s;
-    serial.on = "serial";
-    sweep.entry = take;
-    sweep.item_size = s->result_size;
-    sweep.unit = unit;
-    return fold(&sweep, result, values, n, &serial);
+    size_t size = s->result_size, blocks = n / s->unit + (n % s->unit != 0);
+    struct work work = {s, values};
+    char *partials = malloc(blocks * size);
+    if (partials == NULL)
+        return tt_fail_memory("the partial results of a reduction");
+    for (size_t b = 0; b < blocks; b++)
+        fold_range(partials + b * size, b * s->unit,
+                   b + 1 < blocks ? (b + 1) * s->unit : n, &work);
+    for (size_t step = 1; step < blocks; step *= 2)
+        for (size_t i = 0; i + step < blocks; i += 2 * step)
+            join(partials + i * size, partials + (i + step) * size, &work);
+    memcpy(result, partials, size);
+    free(partials);
+    return TUTTI_OK;
+}
+
+/* The results of tasks, or of blocks, as items. */
+static struct tt_sweep values_of(const struct tt_sweep *s, bool blocks)
+{
+    struct tt_sweep values = *s;
+    values.entry = take;
+    values.width = values.item_size = s->result_size;
+    values.unit = blocks ? 1 : s->unit;
+    return values;
 }
 
 size_t tt_fold_away(const struct tt_sweep *s, size_t begin, size_t end,
@@ -160,7 +177,7 @@ static tutti_status fold_kept(const struct tt_sweep *s, void *result,
                               const tutti_options *options)
 {
     size_t count = blocks ? n / s->unit + (n % s->unit != 0) : n;
-    struct tt_sweep map = *s;
+    struct tt_sweep map = *s, known = values_of(s, blocks);
     map.op = 0;
     void *values = malloc(count * s->result_size);
     if (values == NULL)
@@ -169,20 +186,20 @@ static tutti_status fold_kept(const struct tt_sweep *s, void *result,
         blocks ? tt_apply_send(s, items, values, n, s->unit, options)
                : tt_apply_map(&map, items, values, n, options);
     if (status == TUTTI_OK)
-        status = fold_values(s, result, values, count, blocks ? 1 : s->unit);
+        status = fold_here(&known, result, values, count);
     free(values);
     return status;
 }
 
 static tutti_status choose_unit(struct tt_sweep *s, size_t n, size_t unit)
 {
-    if (unit % BLOCK != 0)
+    if (unit % BLOCK != 0 && unit != 1)
         return tt_fail(TUTTI_EARG,
                        "tutti_kernel_reduce: a unit of %zu tasks given, a "
-                       "multiple of %d expected",
+                       "multiple of %d, or 1, expected",
                        unit, BLOCK);
     s->unit = unit ? unit : BLOCK;
-    while (unit == 0 && n / s->unit > BLOCKS)
+    while (unit == 0 && n / s->unit > BLOCKS && s->unit < KEPT)
         s->unit *= 2;
     return TUTTI_OK;
 }
@@ -203,7 +220,9 @@ static tutti_status reduce(struct tt_sweep *s, void *result, tutti_op op,
     tutti_status status = choose_unit(s, n, unit);
     if (status != TUTTI_OK)
         return status;
-    if (n > 0 && n <= KEPT && s->entry != take)
+    if (n > 0 && n <= KEPT && s->entry == take)
+        return fold_here(s, result, items, n);
+    if (n > 0 && n <= KEPT)
         return fold_kept(s, result, items, n, false, options);
     if (n > 0 && tt_travel_needed(options))
         return fold_kept(s, result, items, n, true, options);

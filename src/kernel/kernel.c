@@ -303,3 +303,14 @@ void tutti_kernel_describe(const tutti_kernel *kernel, tutti_kernel_info *info)
     const struct tt_signature *s = &kernel->signature;
     *info = (tutti_kernel_info){s->name, s->text, s->form, s->item, s->result};
 }
+
+size_t tutti_kernel_parameters(const tutti_kernel *kernel, tutti_parameter *out,
+                               size_t room)
+{
+    const struct tt_signature *s = &kernel->signature;
+    for (size_t i = 0; i < s->parameters && i < room; i++)
+        out[i] = (tutti_parameter){s->parameter[i].type, s->parameter[i].array,
+                                   s->parameter[i].array &&
+                                       !s->parameter[i].constant};
+    return s->parameters;
+}
