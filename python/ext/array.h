@@ -11,7 +11,7 @@
 #define TT_PY_FLOATS (TT_PY_TYPE(TUTTI_F64) | TT_PY_TYPE(TUTTI_F32))
 #define TT_PY_SIGNED (TT_PY_TYPE(TUTTI_I64) | TT_PY_TYPE(TUTTI_I32))
 #define TT_PY_UNSIGNED (TT_PY_TYPE(TUTTI_U64) | TT_PY_TYPE(TUTTI_U32))
-#define TT_PY_NUMBERS (TT_PY_FLOATS | TT_PY_SIGNED)
+#define TT_PY_NUMBERS (TT_PY_FLOATS | TT_PY_SIGNED | TT_PY_UNSIGNED)
 
 struct tt_py_array {
     char *data; /* element 0, 0, ...; at any address, aligned or not */

@@ -45,6 +45,10 @@ __all__ = [
 
 
 def __getattr__(name):
+    if name in ("array", "linalg"):
+        from importlib import import_module
+
+        return import_module("tutti." + name)
     if name not in _late:
         raise AttributeError("module 'tutti' has no attribute %r" % name)
     from importlib import import_module
