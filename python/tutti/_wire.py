@@ -175,13 +175,13 @@ def refuse(what, error, kind=UnpicklableError):
     return refusal
 
 
-def first_bad(values, dump):
+def first_bad(values, dump, survive):
     """Index and exception of the first value that `dump` refuses."""
     for i, value in enumerate(values):
         try:
             dump(value)
         except BaseException as error:
-            survive_here(error)
+            survive(error)
             return i, error
     return None
 
@@ -307,7 +307,9 @@ def _dump_range(columns, begin, end, base, seed, memo, trial):
     except BaseException as error:
         survive_here(error)
         items = list(zip(*(column[begin:end] for column in columns)))
-        bad = first_bad(items, lambda item: dumps(item, None, trial))
+        bad = first_bad(
+            items, lambda item: dumps(item, None, trial), survive_here
+        )
         at, cause = bad or (0, error)
         arguments = items[at] if len(columns) > 1 else items[at][0]
         index = base + begin + at
@@ -513,7 +515,7 @@ def dump_results(results, begin, base, keep=False):
             for i, refusal in _refusals(results, base + begin):
                 results[i] = refusal
             return _dump_list(results, begin)
-        at, cause = first_bad(results, dumps) or (0, error)
+        at, cause = first_bad(results, dumps, survive) or (0, error)
         index = base + begin + at
         refusal = _refuse_result(results[at], index, cause)
         return dump_failure(index, refusal, results[:at], begin)
@@ -534,7 +536,7 @@ def _refuse_result(result, index, cause):
 def _refusals(results, first):
     """Which of them cannot be sent, and why."""
     for i, result in enumerate(results):
-        bad = first_bad([result], dumps)
+        bad = first_bad([result], dumps, survive)
         if bad:
             yield i, _refuse_result(result, first + i, bad[1])
 

@@ -180,6 +180,33 @@ def test_a_handler_while_items_are_drawn(handled, kind):
         next(tutti.imap(abs, items(), on="processes"))
 
 
+class StruckThere:
+    """A signal comes while it is pickled in a worker, whose task left it a
+    handler."""
+
+    def __reduce__(self):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return int, ()
+
+
+def leave_a_handler(kind, x):
+    signal.signal(signal.SIGUSR1, Handler(kind).plain())
+    return StruckThere()
+
+
+@pytest.mark.parametrize("kind", [TimeoutError, TypeError])
+def test_a_handler_in_a_worker(kind):
+    """What a task leaves is the task's."""
+    f = functools.partial(leave_a_handler, kind)
+    errors = tutti.map(f, [1, 2], on="processes", errors="return")
+    assert [type(error) for error in errors] == [tutti.UnpicklableError] * 2
+    with tutti.Pool(1) as pool:
+        for call in (lambda: tutti.map(f, [1, 2], on="processes"),
+                     lambda: pool.map(f, [1, 2]), lambda: pool.apply(f, (1,))):
+            with pytest.raises(tutti.UnpicklableError, match="by a handler"):
+                call()
+
+
 def test_who_is_a_handler():
     def raised(f, *args):
         try:
