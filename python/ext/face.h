@@ -376,6 +376,7 @@ PyObject *tt_py_reduce(PyObject *module, PyObject *args);
 PyObject *tt_py_capsule(PyObject *module, PyObject *capsule);
 PyObject *tt_py_cpu_count(PyObject *module, PyObject *unused);
 PyObject *tt_py_cpu_idle(PyObject *module, PyObject *unused);
+PyObject *tt_py_wordcount(PyObject *module, PyObject *args);
 
 /* module.c: tutti._wire, _job, _fault, _stream, _crew on first use; borrowed.
  */

@@ -204,6 +204,7 @@ static PyMethodDef methods[] = {
     {"trace", tt_py_trace, METH_O, NULL},
     {"cpu_count", tt_py_cpu_count, METH_NOARGS, NULL},
     {"cpu_idle", tt_py_cpu_idle, METH_NOARGS, NULL},
+    {"wordcount", tt_py_wordcount, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

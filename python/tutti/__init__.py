@@ -30,6 +30,7 @@ _late = {
     "kernel": "_kernel",
     "reduce": "_kernel",
     "submit": "_executor",
+    "wordcount": "_wordcount",
 }
 
 __all__ = [

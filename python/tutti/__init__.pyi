@@ -11,8 +11,10 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Literal,
     Mapping,
     Optional,
+    Tuple,
     TypeVar,
     Union,
     overload,
@@ -150,6 +152,46 @@ def reduce(
     task_timeout: Optional[float] = ...,
     progress: bool = ...,
 ) -> Any: ...
+_Path = Union[str, bytes, "PathLike[str]", "PathLike[bytes]"]
+@overload
+def wordcount(
+    word: None,
+    paths: Union[_Path, Iterable[_Path]],
+    *,
+    fold: bool = ...,
+    per_file: bool = ...,
+    top: int,
+    recursive: bool = ...,
+    errors: str = ...,
+    on: str = ...,
+    workers: Optional[int] = ...,
+) -> List[Tuple[str, int]]: ...
+@overload
+def wordcount(
+    word: Union[str, bytes, None],
+    paths: Union[_Path, Iterable[_Path]],
+    *,
+    fold: bool = ...,
+    per_file: Literal[True],
+    top: None = ...,
+    recursive: bool = ...,
+    errors: str = ...,
+    on: str = ...,
+    workers: Optional[int] = ...,
+) -> Dict[str, int]: ...
+@overload
+def wordcount(
+    word: Union[str, bytes, None],
+    paths: Union[_Path, Iterable[_Path]],
+    *,
+    fold: bool = ...,
+    per_file: Literal[False] = ...,
+    top: None = ...,
+    recursive: bool = ...,
+    errors: str = ...,
+    on: str = ...,
+    workers: Optional[int] = ...,
+) -> int: ...
 def explain() -> str: ...
 def timeline(columns: int = ...) -> str: ...
 def trace(path: Union[str, "PathLike[str]"]) -> None: ...

@@ -18,7 +18,8 @@ def blocks(name):
     return [textwrap.dedent(body) for _, body in found]
 
 
-@pytest.mark.parametrize("body", blocks("python.md"))
+@pytest.mark.parametrize(
+    "body", blocks("python.md") + blocks("wordcount.md"))
 def test_block(body, tmp_path):
     script = tmp_path / "block.py"
     script.write_text(body)
@@ -31,4 +32,4 @@ def test_block(body, tmp_path):
 
 
 def test_there_are_blocks():
-    assert len(blocks("python.md")) >= 6
+    assert len(blocks("python.md")) >= 6 and blocks("wordcount.md")

@@ -80,3 +80,12 @@ def test_t06_joblib():
 def test_t07_matrix_product():
     pytest.importorskip("numpy")
     assert "equal: True" in run("t07_matrix_product.py", "60")
+
+
+def test_t11_word_count():
+    out = run("t11_word_count.py", "and", "3")
+    told = re.findall(r"^('and'|all words): .* (\d+) in +\d+\.\d+ ms$", out,
+                      re.M)
+    assert [name for name, _ in told] == ["'and'"] * 2 + ["all words"] * 2
+    assert told[0] == told[1] and told[2] == told[3]
+    assert re.search(r"^most frequent: (\S+ \d+, ){4}\S+ \d+$", out, re.M)
