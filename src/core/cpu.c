@@ -224,6 +224,17 @@ static void lower(struct tt_cpu *out, unsigned count, const char *name)
     }
 }
 
+bool tt_cpu_spare(const char *root, unsigned affinity)
+{
+    unsigned running = 0;
+    FILE *file = open_text(root, "/proc/loadavg");
+    if (!file)
+        return false;
+    int read = fscanf(file, "%*s %*s %*s %u/", &running);
+    fclose(file);
+    return read == 1 && running <= (affinity ? affinity : read_affinity());
+}
+
 void tt_cpu_read(struct tt_cpu *out, const char *root, unsigned affinity)
 {
     memset(out, 0, sizeof *out);

@@ -7,6 +7,8 @@
 #ifndef TT_CORE_CPU_H
 #define TT_CORE_CPU_H
 
+#include <stdbool.h>
+
 #define TT_CPU_BOUND_SIZE 256
 
 struct tt_cpu {
@@ -24,5 +26,10 @@ void tt_cpu_read(struct tt_cpu *out, const char *root, unsigned affinity);
 /* The count, for those who ask often: the affinity as it is now, the rest at
  * most 100 ms old. Below 1 us but for one call in 100 ms. Any thread. */
 unsigned tt_cpu_budget(void);
+
+/* Whether no more threads of the whole system run or want to, this one
+ * included, than this process has CPUs; false where that cannot be known.
+ * `root` and `affinity` as above. Some 5 us. */
+bool tt_cpu_spare(const char *root, unsigned affinity);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/cpu.h"
 #include "core/futex.h"
 #include "core/status.h"
 #include "core/thread.h"
@@ -18,7 +19,7 @@
 #define SPIN_NS 100000u /* a wait that is likely shorter is spent spinning */
 #define PAUSES 100
 #define YIELDS 100
-#define CROWDED_MOST 16      /* then a move, of some 60 us, pays */
+#define CROWDED_MOST 32      /* then a move, of some 60 us, pays */
 #define REST_NS 1000000000u  /* an idle worker gives back its memory */
 #define LONG_NS 10000000000u /* and then looks for more of it */
 #define REST_KEEP (8u << 20)
@@ -219,7 +220,8 @@ static bool stirs(const struct tt_channel *channel)
 }
 
 /* Where both ends take turns on one CPU a trip is three times as long as
- * between two, and Linux may leave them there as long as they do not sleep. */
+ * between two, and Linux may leave them there as long as they do not sleep.
+ * A CPU that others use would be worse: each trip may wait for a time slice. */
 static bool is_crowded(struct tt_channel *channel)
 {
     struct tt_link *link = channel->link;
@@ -229,6 +231,8 @@ static bool is_crowded(struct tt_channel *channel)
     if (link->crowded < CROWDED_MOST)
         return crowded;
     link->crowded = 0;
+    if (!tt_cpu_spare("", 0))
+        return true;
     tt_thread_leave((int)atomic_load(&link->map->pair->cpu[0]));
     note_cpu(link);
     return false;

@@ -352,6 +352,19 @@ static void cost(void **state)
                   (double)(tt_clock() - middle) / TIMES / 1e3);
 }
 
+static void spare(void **state)
+{
+    (void)state;
+    assert_false(tt_cpu_spare(root, 2));
+    put("/proc/loadavg", "0.50 1.25 17.00 2/512 4711\n");
+    assert_true(tt_cpu_spare(root, 2));
+    put("/proc/loadavg", "0.00 0.00 0.00 3/512 4711\n");
+    assert_false(tt_cpu_spare(root, 2));
+    assert_true(tt_cpu_spare(root, 3));
+    put("/proc/loadavg", "nonsense\n");
+    assert_false(tt_cpu_spare(root, 2));
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "count"))
@@ -369,6 +382,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(real_quota, clear_tree),
         cmocka_unit_test_setup(quota_changes, clear_tree),
         cmocka_unit_test_setup(cost, clear_tree),
+        cmocka_unit_test_setup(spare, clear_tree),
     };
     if (!mkdtemp(root))
         return 1;
