@@ -81,14 +81,12 @@ def _absolute(path):
 
 
 def _make(kind, what, name, signature, width):
-    if width is not None and operator.index(width) < 1:
-        raise ValueError("width must be 1 or more, got %r" % width)
     if kind == TEXT and signature is not None:
         raise ValueError(
             "C text has its signature itself: leave out signature="
         )
     made = _tutti.kernel(kind, what, name, signature, 0, 0, None)
-    return Kernel(made, (kind, what, name, signature, width))
+    return Kernel(made, (kind, what, name, signature, width), width)
 
 
 class Kernel:
@@ -102,10 +100,13 @@ class Kernel:
     them.
     """
 
-    __slots__ = ("_made", "_recipe", "__weakref__")
+    __slots__ = ("_made", "_recipe", "_width", "__weakref__")
 
-    def __init__(self, made, recipe):
+    def __init__(self, made, recipe, width):
+        if width is not None and operator.index(width) < 1:
+            raise ValueError("width must be 1 or more, got %r" % width)
         self._made = made
+        self._width = width
         self._recipe = recipe  # of _make(); None: of this process only
 
     name = property(lambda self: self._made.name)
@@ -266,8 +267,7 @@ class _Work:
         width = 1
         shape = self.shape
         if k.form == "rows":
-            width = k._recipe[4] if k._recipe else None
-            width = width or self.width
+            width = k._width or self.width
             shape = (*shape, width)
         return _numpy().empty(shape, k.result), width
 

@@ -14,7 +14,7 @@ _types = {
     "float64": "double",
     "float32": "float",
     "int64": "int64_t",
-    "int32": "int32_t",
+    "int32": "int",
     "uint64": "uint64_t",
     "uint32": "uint32_t",
 }
@@ -48,19 +48,7 @@ def _kernel(f, address, signature, user, width=None):
             "argtypes and restype"
         )
     made = _tutti.kernel(NATIVE, None, None, signature, address, user or 0, f)
-    return Kernel(made, None) if width is None else _Wide(made, width)
-
-
-class _Wide(Kernel):
-    """With a width of its own."""
-
-    __slots__ = ()
-
-    def __init__(self, made, width):
-        super().__init__(made, (NATIVE, None, None, None, width))
-
-    def __reduce__(self):
-        return Kernel(self._made, None).__reduce__()
+    return Kernel(made, None, width)
 
 
 def fitting(f, items):
@@ -113,7 +101,6 @@ def _signature(result, parameters):
     the last array is what it writes, the one before what it reads."""
     if None in (result, *parameters):
         return None
-    parameters = list(parameters)
     if result == "void":
         if parameters[:1] == ["uint64_t"]:
             parameters[0] = "size_t"
@@ -156,7 +143,8 @@ def _ctypes(f):
     signature = None
     if f.argtypes is not None and (
             f.restype is None or isinstance(f.restype, type)):
-        signature = _signature(_ctype(f.restype), map(_ctype, f.argtypes))
+        signature = _signature(
+            _ctype(f.restype), [_ctype(t) for t in f.argtypes])
     return ctypes.cast(f, ctypes.c_void_p).value, signature, None
 
 
