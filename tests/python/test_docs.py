@@ -19,7 +19,7 @@ def blocks(name):
 
 
 @pytest.mark.parametrize(
-    "body", blocks("python.md") + blocks("wordcount.md"))
+    "body", blocks("python.md") + blocks("wordcount.md") + blocks("linalg.md"))
 def test_block(body, tmp_path):
     script = tmp_path / "block.py"
     script.write_text(body)

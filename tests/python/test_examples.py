@@ -89,3 +89,14 @@ def test_t11_word_count():
     assert [name for name, _ in told] == ["'and'"] * 2 + ["all words"] * 2
     assert told[0] == told[1] and told[2] == told[3]
     assert re.search(r"^most frequent: (\S+ \d+, ){4}\S+ \d+$", out, re.M)
+
+
+def test_t16_matrix_vector():
+    pytest.importorskip("numpy")
+    out = run("t16_matrix_vector.py", "900")
+    told = re.findall(r"^task (\d) in worker (\d)$", out, re.M)
+    assert [int(task) for task, _ in told] == list(range(8))
+    assert {int(worker) for _, worker in told} <= {1, 2, 3, 4}
+    rows = re.findall(r"^ +(\d+) +\d+\.\d+ +\d+\.\d+ +\d+\.\d+ +\S+$", out, re.M)
+    assert rows == ["400", "900"]
+    assert "n: NumPy, 1: tutti on one thread, t: tutti" in out
