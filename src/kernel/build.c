@@ -28,6 +28,10 @@ static const char *const flags[] = {
     "-march=native",
 #endif
     "-ffp-contract=off",
+    /* gcc makes vectors of what is around a loop of constant length only if it
+     * unrolls that first; clang knows no --param, and does. */
+    "--param=max-completely-peel-times=128",
+    "--param=max-completely-peeled-insns=4000",
     "-fPIC",
     "-fvisibility=hidden",
     "-shared",
