@@ -25,6 +25,7 @@ _late = {
     "UnpicklableError": "_fault",
     "UnreadableError": "_fault",
     "WorkerLostError": "_fault",
+    "expect": "_expect",
     "imap": "_lazy",
     "imap_unordered": "_lazy",
     "kernel": "_kernel",

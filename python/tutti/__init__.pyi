@@ -192,6 +192,31 @@ def wordcount(
     on: str = ...,
     workers: Optional[int] = ...,
 ) -> int: ...
+
+class _Expectation:
+    value: float
+    stderr: float
+    f_variance: float
+    samples: int
+    density: float
+    density_stderr: float
+    def __float__(self) -> float: ...
+
+def expect(
+    f: Any,
+    box: Iterable[Iterable[float]],
+    samples: Optional[float] = ...,
+    *,
+    density: Any = ...,
+    seed: int = ...,
+    stderr: Optional[float] = ...,
+    method: str = ...,
+    vectorized: bool = ...,
+    bits: int = ...,
+    on: Union[str, "Pool", "Executor"] = ...,
+    workers: Optional[int] = ...,
+    progress: bool = ...,
+) -> _Expectation: ...
 def explain() -> str: ...
 def timeline(columns: int = ...) -> str: ...
 def trace(path: Union[str, "PathLike[str]"]) -> None: ...

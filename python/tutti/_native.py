@@ -72,6 +72,25 @@ def fitting(f, items):
     return k
 
 
+def of_points(f):
+    """The kernel by which f gives the value of a point."""
+    if not hasattr(f, "py_func"):
+        return native(f)
+    numba = sys.modules["numba"]
+    result = _result_of(f, numba.float64[::1])
+    if result != "float64":
+        raise TypeError(
+            "%s must take an array of float64 and return one, Numba makes it "
+            "return %s" % (f.py_func.__name__, result)
+        )
+    kernels = _made.setdefault(f, {})
+    if "point" not in kernels:
+        made = _compiled(numba, f, numba.float64, True, numba.float64)
+        address, signature, _ = _cfunc(made)
+        kernels["point"] = _kernel(made, address, signature, None)
+    return kernels["point"]
+
+
 def _takes(k, items):
     import numpy
 
