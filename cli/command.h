@@ -17,8 +17,8 @@ struct cli_command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct cli_command cli_map_command, cli_info_command,
-    cli_wordcount_command;
+extern const struct cli_command cli_map_command, cli_expect_command,
+    cli_info_command, cli_wordcount_command;
 
 /* Writes the help of a command. */
 void cli_command_help(const struct cli_command *command, FILE *to);

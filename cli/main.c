@@ -12,6 +12,7 @@
 
 static const struct cli_command *const commands[] = {
     &cli_map_command,
+    &cli_expect_command,
     &cli_wordcount_command,
     &cli_info_command,
 };
@@ -81,8 +82,8 @@ static int run(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     if (argc < 2) {
         help(stderr);
-        return cli_fail("a command is missing: tutti map, tutti wordcount or "
-                        "tutti info");
+        return cli_fail("a command is missing: tutti map, tutti expect, "
+                        "tutti wordcount or tutti info");
     }
     if (!strcmp(name, "--help") || !strcmp(name, "-h"))
         return help(stdout), CLI_OK;

@@ -9,7 +9,7 @@ import pytest
 from .conftest import ROOT
 
 
-COMMANDS = "map", "wordcount", "info"
+COMMANDS = "map", "expect", "wordcount", "info"
 
 
 def options_of(text):
@@ -37,8 +37,8 @@ def test_nothing_asked(tutti):
     status, out, err = tutti.run()
     assert (status, out) == (2, "")
     assert err.endswith(
-        "tutti: a command is missing: tutti map, tutti wordcount or "
-        "tutti info\n"
+        "tutti: a command is missing: tutti map, tutti expect, "
+        "tutti wordcount or tutti info\n"
     )
 
 
