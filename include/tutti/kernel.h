@@ -205,7 +205,7 @@ tutti_kernel_map_range(tutti_kernel *kernel, void *results, int64_t first,
  * op:     what joins them.
  * items, width, options: as tutti_kernel_map().
  * unit:   tasks of a block, a multiple of 512, or 1; 0: chosen from n alone,
- *         512 to 65536. Value i of a block goes to lane i mod 32, lane l + half
+ *         2048 to 65536. Value i of a block goes to lane i mod 32, lane l + half
  * then to lane l, for half = 16, ... 1; then blocks join their neighbours, as
  *         tutti_reduce() joins them: the same bits in every place, at every
  *         number of workers and with every instruction set.

@@ -11,9 +11,9 @@ from . import _tutti
 TEXT, FILE, NATIVE = range(3)
 
 OPS = {"sum": 1, "prod": 2, "min": 3, "max": 4}
-BLOCK = 512  # a unit is so many tasks, or 2, 4, ... 128 times as many
+BLOCK = 512  # pieces of many tasks are cut at its multiples
+LEAST, UNIT = 2048, 65536  # tasks of a reduction's block
 BLOCKS = 4096
-UNIT = 65536
 PIECES = 8  # a worker, in other processes
 
 
@@ -363,7 +363,7 @@ def mapped(f, iterables, on, workers, retries, task_timeout, errors, bar, seed,
 
 
 def _unit(n):
-    unit = BLOCK
+    unit = LEAST
     while n // unit > BLOCKS and unit < UNIT:
         unit *= 2
     return unit

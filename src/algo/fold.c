@@ -12,6 +12,7 @@
 #include "kernel/kernel.h"
 
 #define BLOCK TT_SWEEP_BLOCK
+#define LEAST 2048  /* tasks of a block, where the unit is left to us, */
 #define BLOCKS 4096 /* at most, where the unit is left to us */
 #define KEPT \
     65536 /* so many results are kept: their tasks may be slow ones, \
@@ -50,15 +51,20 @@ static union value nothing(tutti_op op, tutti_type type)
     return (union value){.u64 = whole};
 }
 
-struct lanes {
+union lanes {
     _Alignas(64) char at[TT_FOLD_LANES * sizeof(union value)];
+    uint64_t words[TT_FOLD_LANES];
+    uint32_t halves[TT_FOLD_LANES];
 };
 
-static void fill(struct lanes *lanes, const struct tt_sweep *s)
+static void fill(union lanes *lanes, const struct tt_sweep *s)
 {
     union value zero = nothing(s->op, s->result);
     for (size_t l = 0; l < TT_FOLD_LANES; l++)
-        memcpy(lanes->at + l * s->result_size, &zero, s->result_size);
+        if (s->result_size == sizeof(uint64_t))
+            lanes->words[l] = zero.u64;
+        else
+            lanes->halves[l] = zero.u32;
 }
 
 /* The entry of no kernel: the items are the results. */
@@ -76,7 +82,7 @@ static void fold_block(const struct tt_sweep *s, size_t begin, size_t end,
 {
     tt_fold fold = tt_folds()->by[s->op][s->result];
     size_t size = s->result_size;
-    struct lanes lanes;
+    union lanes lanes;
     fill(&lanes, s);
     if (s->entry == take) {
         fold(lanes.at, items, end - begin);
@@ -111,7 +117,7 @@ static int fold_range(void *partial, size_t begin, size_t end, void *context)
 static void join(void *left, const void *right, void *context)
 {
     const struct tt_sweep *s = ((const struct work *)context)->sweep;
-    struct lanes lanes;
+    union lanes lanes;
     fill(&lanes, s);
     memcpy(lanes.at, left, s->result_size);
     tt_folds()->by[s->op][s->result](lanes.at, right, 1);
@@ -198,7 +204,7 @@ static tutti_status choose_unit(struct tt_sweep *s, size_t n, size_t unit)
                        "tutti_kernel_reduce: a unit of %zu tasks given, a "
                        "multiple of %d, or 1, expected",
                        unit, BLOCK);
-    s->unit = unit ? unit : BLOCK;
+    s->unit = unit ? unit : LEAST;
     while (unit == 0 && n / s->unit > BLOCKS && s->unit < KEPT)
         s->unit *= 2;
     return TUTTI_OK;

@@ -67,11 +67,11 @@ static void sums_in_the_promised_order(void **state)
         x[i] = (double)(int64_t)(i * 2654435761u % 1000003) / 7 - 60000;
         y[i] = x[i] * x[i] - 0.3;
     }
-    size_t counts[] = {1, 31, 512, 1000, 65536, 65537, MANY};
+    size_t counts[] = {1, 31, 2048, 5000, 65536, 65537, MANY};
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
         for (size_t p = 0; p < 4; p++) {
             tutti_options options = TUTTI_OPTIONS_INIT;
-            double sum = 0, plain = 0, wanted = sum_all(y, counts[c], 512);
+            double sum = 0, plain = 0, wanted = sum_all(y, counts[c], 2048);
             options.on = places[p];
             assert_int_equal(tutti_kernel_reduce(k, &sum, TUTTI_OP_SUM, 0, x, 1,
                                                  counts[c], 0, &options),

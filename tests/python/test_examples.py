@@ -100,3 +100,12 @@ def test_t16_matrix_vector():
     rows = re.findall(r"^ +(\d+) +\d+\.\d+ +\d+\.\d+ +\d+\.\d+ +\S+$", out, re.M)
     assert rows == ["400", "900"]
     assert "n: NumPy, 1: tutti on one thread, t: tutti" in out
+
+
+def test_t18_compiled_functions():
+    pytest.importorskip("numpy")
+    out = run("t18_compiled_functions.py", "3000", "3")
+    assert out.startswith("exact 1.000000; the mean of 3000 points\n")
+    assert "equal to 12 digits: True" in out
+    assert re.search(r"^C text  .* 0\.9|1\.0", out, re.M)
+    assert len(re.findall(r"^a plain sum: ", out, re.M)) == 3
