@@ -83,7 +83,8 @@ static int fit_type(const struct cli_input *in, const struct cli_npy *npy,
 
 static bool takes_rows(const tutti_kernel_info *kernel)
 {
-    return kernel->form == TUTTI_FORM_ROW || kernel->form == TUTTI_FORM_ROWS;
+    return kernel->form == TUTTI_FORM_ROW || kernel->form == TUTTI_FORM_ROWS ||
+           kernel->form == TUTTI_FORM_POINTS;
 }
 
 static int fit_shape(const struct cli_input *in, const struct cli_npy *npy,

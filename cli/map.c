@@ -233,6 +233,8 @@ const struct cli_command cli_map_command = {
     "  void f(size_t n, const T *x, U *out)  a block of tasks\n"
     "  U f(const T *row, int n)              a row a task\n"
     "  void f(const T *row, int n, U *out)   a row a task, a row of results\n"
+    "  void f(int n, size_t m, const T *x, U *out)\n"
+    "                                        m points: see docs/kernels.md\n"
     "T and U are double, float, (u)int64_t or (u)int32_t; T is the input's "
     "type.\n\nStatus: 0 all done, 1 some tasks failed, 2 not run as asked.\n",
     cli_map_options,

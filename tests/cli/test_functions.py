@@ -41,6 +41,34 @@ def test_rows_form(tutti):
     np.testing.assert_array_equal(load(tutti, "y.npy"), x[:, [0, 2]])
 
 
+@pytest.mark.parametrize("bits", [32, 64])
+def test_unsigned(tutti, bits):
+    (tutti.here / "u.c").write_text("#include <stdint.h>\nuint%d_t flip(uint%d_t x)"
+                                    " { return ~x; }\n" % (bits, bits))
+    kind, most = "u%d" % (bits // 8), (1 << bits) - 1
+    save(tutti, "x.npy", np.array([0, 1, most], kind))
+    tutti("map", "u.c:flip", "--over", "x.npy", "-o", "y.npy")
+    y = load(tutti, "y.npy")
+    assert y.dtype == np.dtype(kind) and y.tolist() == [most, most - 1, 0]
+    (tutti.here / "x.txt").write_text("0\n%d\n" % most)
+    assert tutti("map", "u.c:flip", "--over", "x.txt") == "%d\n0\n" % most
+    for line in ("-1", str(most + 1)):
+        (tutti.here / "x.txt").write_text(line + "\n")
+        assert "is not a value of type uint%d" % bits in tutti.refuses(
+            "map", "u.c:flip", "--over", "x.txt")
+
+
+def test_points(tutti):
+    (tutti.here / "p.c").write_text(
+        "void ends(int n, size_t m, const double *x, double *y)\n"
+        "{ for (size_t i = 0; i < m; i++)"
+        " y[i] = x[i] + x[(n - 1) * m + i]; }\n")
+    x = np.arange(3000.0).reshape(1000, 3)
+    save(tutti, "x.npy", x)
+    tutti("map", "p.c:ends", "--over", "x.npy", "-o", "y.npy")
+    np.testing.assert_array_equal(load(tutti, "y.npy"), x[:, 0] + x[:, 2])
+
+
 @pytest.mark.parametrize(
     "function, kind, divisor",
     [("half", "f8", 2), ("third", "f4", 3)],

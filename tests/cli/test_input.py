@@ -64,8 +64,8 @@ NO_NPY = (
     "text: name it .txt)"
 )
 TYPE = (
-    "x.npy holds '%s'%s: expected float64, float32, int64 or int32, "
-    'little-endian: convert it, such as by a.astype("<f8")'
+    "x.npy holds '%s'%s: expected float64, float32, int64, int32, uint64 or "
+    'uint32, little-endian: convert it, such as by a.astype("<f8")'
 )
 DIMS = (
     "x.npy has %d dimensions: expected 1 or 2: reshape it, such as by "
@@ -111,7 +111,8 @@ DIMS = (
          CORRUPT),
         (header(dictionary(order="0")) + VALUES, CORRUPT),
         (header(dictionary(descr="<f8")) + VALUES,
-         "x.npy holds records: expected float64, float32, int64 or int32"),
+         "x.npy holds records: expected float64, float32, int64, int32, "
+         "uint64 or uint32"),
         (header(dictionary() .replace("descr", "dexcr")) + VALUES, CORRUPT),
         (header("{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, "
                 "'shape': (3,)}") + VALUES, CORRUPT),
@@ -125,7 +126,8 @@ DIMS = (
         (npy(X.astype(complex)), TYPE % ("<c16", "")),
         (npy(X.astype("U3")), TYPE % ("<U3", "")),
         (npy(np.zeros(3, "f8,i4")),
-         "x.npy holds records: expected float64, float32, int64 or int32"),
+         "x.npy holds records: expected float64, float32, int64, int32, "
+         "uint64 or uint32"),
         (npy(np.array(1.0)), DIMS % 0),
         (npy(np.zeros((2, 2, 2))), DIMS % 3),
         (npy(np.asfortranarray(np.zeros((2, 3)))),

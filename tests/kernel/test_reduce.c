@@ -59,7 +59,7 @@ static double sum_all(const double *y, size_t n, size_t unit)
 static void sums_in_the_promised_order(void **state)
 {
     static const char *const places[] = {"serial", "threads:2", "threads:5",
-                                         "auto"};
+                                         "auto", "processes:2"};
     static double x[MANY], y[MANY];
     (void)state;
     tutti_kernel *k = must_make("double f(double x) { return x * x - 0.3; }");
@@ -69,7 +69,7 @@ static void sums_in_the_promised_order(void **state)
     }
     size_t counts[] = {1, 31, 2048, 5000, 65536, 65537, MANY};
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
-        for (size_t p = 0; p < 4; p++) {
+        for (size_t p = 0; p < 5; p++) {
             tutti_options options = TUTTI_OPTIONS_INIT;
             double sum = 0, plain = 0, wanted = sum_all(y, counts[c], 2048);
             options.on = places[p];
