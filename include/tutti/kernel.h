@@ -205,10 +205,10 @@ tutti_kernel_map_range(tutti_kernel *kernel, void *results, int64_t first,
  * op:     what joins them.
  * items, width, options: as tutti_kernel_map().
  * unit:   tasks of a block, a multiple of 512, or 1; 0: chosen from n alone,
- *         2048 to 65536. Value i of a block goes to lane i mod 32, lane l + half
- * then to lane l, for half = 16, ... 1; then blocks join their neighbours, as
- *         tutti_reduce() joins them: the same bits in every place, at every
- *         number of workers and with every instruction set.
+ *         2048 to 65536. Value i of a block goes to lane i mod 32, then lane
+ *         l + half to lane l, for half = 16, ... 1; then blocks join their
+ *         neighbours, as tutti_reduce() joins them: the same bits in every
+ *         place, at every number of workers and with every instruction set.
  * Errors: TUTTI_EARG (a form that gives no value or several, TUTTI_OP_MIN or
  *         TUTTI_OP_MAX of nothing), TUTTI_EMEM, and tutti_kernel_map()'s.
  * Threads: any.  Cost: that of the map, less what it writes.
