@@ -7,6 +7,7 @@
 #include <tutti/sys/message.h>
 
 #include "algo/fold.h"
+#include "kernel/builtin/turns.h"
 #include "kernel/kernel.h"
 
 #define BLOCK TT_SWEEP_BLOCK
@@ -19,19 +20,10 @@ static const char *const forms[] = {"no form",    "scalar", "block",   "row",
 static void transpose(void *to, const void *from, size_t n, size_t width,
                       size_t size)
 {
-    if (size == sizeof(uint64_t)) {
-        uint64_t *x = to;
-        const uint64_t *row = from;
-        for (size_t i = 0; i < n; i++, row += width)
-            for (size_t d = 0; d < width; d++)
-                x[d * n + i] = row[d];
-    } else {
-        uint32_t *x = to;
-        const uint32_t *row = from;
-        for (size_t i = 0; i < n; i++, row += width)
-            for (size_t d = 0; d < width; d++)
-                x[d * n + i] = row[d];
-    }
+    if (size == sizeof(uint64_t))
+        tt_turns()->u64(to, from, n, width);
+    else
+        tt_turns()->u32(to, from, n, width);
 }
 
 /* A point by itself is its row. */

@@ -237,6 +237,41 @@ static void maps_points(void **state)
     tutti_kernel_close(k);
 }
 
+static void turns_points_of_any_width(void **state)
+{
+    enum { N = 1100, MOST = 6 };
+    static const char *const types[] = {"double", "float"};
+    static double x[N * MOST], y[N];
+    static float narrow[N * MOST], z[N];
+    char text[300];
+    (void)state;
+    for (int i = 0; i < N * MOST; i++)
+        narrow[i] = (float)(x[i] = i);
+    for (int t = 0; t < 2; t++) {
+        snprintf(text, sizeof text,
+                 "void f(int n, size_t m, const %s *x, %s *out) {\n"
+                 "    for (size_t i = 0; i < m; i++) {\n"
+                 "        out[i] = 0;\n"
+                 "        for (int d = 0; d < n; d++)\n"
+                 "            out[i] += x[d * m + i] * (d + 1); }}",
+                 types[t], types[t]);
+        tutti_kernel *k = must_make(text);
+        for (int width = 1; width <= MOST; width++) {
+            assert_int_equal(tutti_kernel_map(k, t ? (void *)z : (void *)y, 1,
+                                              t ? (void *)narrow : (void *)x,
+                                              (size_t)width, N, NULL),
+                             TUTTI_OK);
+            for (int i = 0; i < N; i++) {
+                double sum = 0;
+                for (int d = 0; d < width; d++)
+                    sum += (i * width + d) * (d + 1);
+                assert_true((t ? (double)z[i] : y[i]) == sum);
+            }
+        }
+        tutti_kernel_close(k);
+    }
+}
+
 static void runs_for_each_index(void **state)
 {
     enum { N = 5000 };
@@ -371,6 +406,7 @@ int main(void)
         cmocka_unit_test(wraps_and_spreads_nan),
         TEST(refuses_reductions),
         TEST(maps_points),
+        TEST(turns_points_of_any_width),
         TEST(runs_for_each_index),
         TEST(takes_functions_as_they_are),
         cmocka_unit_test(refuses_false_signatures),

@@ -1,0 +1,26 @@
+#include "kernel/builtin/turns.h"
+
+/* Of widths that it knows, the compiler makes shuffles of vectors. */
+#define TURN(T, name) \
+    static inline __attribute__((always_inline)) void name##_columns( \
+        T *restrict to, const T *restrict from, size_t n, size_t width) \
+    { \
+        for (size_t i = 0; i < n; i++) \
+            for (size_t d = 0; d < width; d++) \
+                to[d * n + i] = from[i * width + d]; \
+    } \
+    static void name(T *restrict to, const T *restrict from, size_t n, \
+                     size_t width) \
+    { \
+        if (width == 2) \
+            name##_columns(to, from, n, 2); \
+        else if (width == 4) \
+            name##_columns(to, from, n, 4); \
+        else \
+            name##_columns(to, from, n, width); \
+    }
+
+TURN(uint64_t, u64)
+TURN(uint32_t, u32)
+
+const struct tt_turns TT_ISA_NAME(tt_turns) = {u64, u32};
