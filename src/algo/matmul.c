@@ -119,7 +119,8 @@ static tutti_status run(tutti_type type, struct tt_product *p,
     return tt_product_run(p, &parts);
 }
 
-/* Where the result shares memory with an operand. */
+/* Where the result shares memory with an operand, or its rows do not lie side
+ * by side. */
 static tutti_status run_apart(tutti_type type, struct tt_product *p,
                               const tutti_options *options)
 {
@@ -129,7 +130,7 @@ static tutti_status run_apart(tutti_type type, struct tt_product *p,
     p->c.row_stride = (ptrdiff_t)(c.columns * size);
     p->c.data = malloc(c.rows * c.columns * size);
     if (!p->c.data)
-        return tt_fail_memory("a product that replaces an operand");
+        return tt_fail_memory("a product that is copied to where it belongs");
     tutti_status status = run(type, p, options);
     if (status == TUTTI_OK)
         tt_linalg_write(c, size, 0, c.rows * c.columns, p->c.data);
@@ -177,7 +178,8 @@ tutti_status tutti_matmul(tutti_type type, tutti_matrix c, tutti_matrix a,
         return tutti_matvec(type, (tutti_array){p.c.data, p.c.row_stride}, p.a,
                             (tutti_array){p.b.data, p.b.row_stride}, options);
     size_t size = tutti_type_size(type);
-    if (tt_linalg_overlaps(p.c, p.a, size) ||
+    if ((p.c.columns > 1 && p.c.column_stride != (ptrdiff_t)size) ||
+        tt_linalg_overlaps(p.c, p.a, size) ||
         tt_linalg_overlaps(p.c, p.b, size))
         return run_apart(type, &p, options);
     return run(type, &p, options);

@@ -84,7 +84,7 @@ static void compute_tile(const struct pass *pass, size_t row, size_t column,
     char *to = (char *)c->data +
                (ptrdiff_t)(row * pass->rows.width) * c->row_stride +
                (ptrdiff_t)(column * pass->columns.width) * c->column_stride;
-    term->store(to, c->row_stride, c->column_stride, lanes_of(&pass->rows, row),
+    term->store(to, c->row_stride, lanes_of(&pass->rows, row),
                 lanes_of(&pass->columns, column), tile, pass->columns.width,
                 term->shift, pass->add || step > 0);
 }

@@ -9,7 +9,8 @@
 #include "kernel/builtin/gemm.h"
 
 struct tt_product {
-    tutti_matrix c, a, b;                /* c shares no memory with a and b */
+    tutti_matrix c, a,
+        b; /* c shares no memory with a and b, its rows lie whole */
     const struct tt_gemm_term *terms[2]; /* c is the sum of these */
     size_t count;
     size_t block; /* steps whose sum is exact in a tile */

@@ -142,9 +142,9 @@ static bool split(void)
 }
 #endif
 
-/* Packing: `value` makes an element from that at `x`. Elements that lie side by
- * side across lanes are taken lane by lane, so that the loop is of vectors. */
-#define LANES(out, from, lanes, lane_stride, type, value) \
+/* Packing: `value` makes an element from that at `x`. Only lanes that lie side
+ * by side are worth vectors; for others the empty statement forbids them. */
+#define LANES(out, type, value) \
     if (lane_stride == sizeof(any_##type)) \
         for (size_t l = 0; l < lanes; l++) { \
             const any_##type *x = (const any_##type *)from + l; \
@@ -155,6 +155,7 @@ static bool split(void)
             const any_##type *x = \
                 (const any_##type *)(from + (ptrdiff_t)l * lane_stride); \
             out[l] = value; \
+            __asm__ volatile(""); \
         } \
     for (size_t l = lanes; l < width; l++) \
         out[l] = 0;
@@ -165,67 +166,72 @@ static bool split(void)
     { \
         packed *restrict out = to; \
         for (; n; n--, from += stride, out += width) { \
-            LANES(out, from, lanes, lane_stride, type, value) \
-        } \
-    }
-
-/* Two values of k in an element; the last may be alone. */
-#define NEXT(type) (*(const any_##type *)((const char *)x + stride))
-#define PACK_PAIRS(name, type) \
-    static void name(void *to, size_t width, const char *from, size_t lanes, \
-                     ptrdiff_t lane_stride, size_t n, ptrdiff_t stride) \
-    { \
-        uint32_t *restrict out = to; \
-        for (; n >= 2; n -= 2, from += 2 * stride, out += width) { \
-            LANES(out, from, lanes, lane_stride, type, \
-                  (uint16_t)*x | (uint32_t)NEXT(type) << 16) \
-        } \
-        if (n) { \
-            LANES(out, from, lanes, lane_stride, type, (uint16_t)*x) \
+            LANES(out, type, value) \
         } \
     }
 
 PACK(pack_u64, u64, uint64_t, *x)
 PACK(pack_u32, u32, uint32_t, *x)
 PACK(pack_exact, u64, double, (double)(int64_t)*x)
-PACK_PAIRS(pack_pairs64, u64)
-PACK_PAIRS(pack_pairs32, u32)
 
-/* A 32-bit number as its halves with a sign, the lower one below the upper one;
- * the right operand the other way round: the products are those of the lower
- * half of one with the upper half of the other. */
-#define HALVES(x) ((x) + ((x) << 1 & 0x10000))
-PACK(pack_halves, u32, uint32_t, HALVES(*x))
-PACK(pack_halves_turned, u32, uint32_t, HALVES(*x) >> 16 | *x << 16)
+/* The lower 16 bits, of two values of k in an element; the last may be alone.
+ * For numbers of 64 bits too, whose lower half comes first. */
+static void pack_pairs(void *to, size_t width, const char *from, size_t lanes,
+                       ptrdiff_t lane_stride, size_t n, ptrdiff_t stride)
+{
+    uint32_t *restrict out = to;
+    for (; n > 0; n -= n > 1 ? 2 : 1, from += 2 * stride, out += width) {
+        ptrdiff_t next = n > 1 ? stride : 0;
+        LANES(out, u32,
+              (uint16_t)*x | *(const any_u32 *)((const char *)x + next) << 16)
+        if (n == 1) /* it is there twice */
+            for (size_t l = 0; l < width; l++)
+                out[l] = (uint16_t)out[l];
+    }
+}
 
-/* The lower 16 bits (of which 12 matter) and those above 52; likewise. */
+/* A 32-bit number as its halves with a sign, the lower one first. */
+PACK(pack_halves, u32, uint32_t, *x + (*x << 1 & 0x10000))
+
+/* The lower 16 bits, of which 12 matter, and those above 52. */
 PACK(pack_ends, u64, uint32_t, (uint16_t)*x | (uint32_t)(*x >> 52) << 16)
-PACK(pack_ends_turned, u64, uint32_t, (uint32_t)(*x >> 52) | (uint32_t)*x << 16)
 
-/* Storing: `value` is made from `t`. */
-#define ROW(type, number, address, assign, value) \
-    for (size_t j = 0; j < columns; j++) { \
-        const number t = from[j]; \
-        *(any_##type *)(address)assign value; \
+/* The right operand's are the other way round: the products are those of the
+ * lower part of one with the upper part of the other. */
+#define TURNED(name, pack) \
+    static void name(void *to, size_t width, const char *from, size_t lanes, \
+                     ptrdiff_t lane_stride, size_t n, ptrdiff_t stride) \
+    { \
+        uint32_t *out = to; \
+        pack(to, width, from, lanes, lane_stride, n, stride); \
+        for (size_t i = 0; i < n * width; i++) \
+            out[i] = out[i] << 16 | out[i] >> 16; \
     }
 
+TURNED(pack_halves_turned, pack_halves)
+TURNED(pack_ends_turned, pack_ends)
+
+/* Storing: `value` is made from `t`. */
 #define STORE(name, type, number, value) \
-    static void name(char *restrict c, ptrdiff_t row_stride, \
-                     ptrdiff_t column_stride, size_t rows, size_t columns, \
-                     const void *restrict tile, size_t width, unsigned shift, \
-                     bool add) \
+    static void name(char *restrict c, ptrdiff_t row_stride, size_t rows, \
+                     size_t columns, const void *restrict tile, size_t width, \
+                     unsigned shift, bool add) \
     { \
         const number *from = tile; \
         (void)shift; \
-        for (; rows; rows--, c += row_stride, from += width) \
-            if (column_stride != sizeof(any_##type) && add) \
-                ROW(type, number, c + (ptrdiff_t)j *column_stride, +=, value) \
-            else if (column_stride != sizeof(any_##type)) \
-                ROW(type, number, c + (ptrdiff_t)j *column_stride, =, value) \
-            else if (add) \
-                ROW(type, number, c + j * sizeof(any_##type), +=, value) \
+        for (; rows; rows--, c += row_stride, from += width) { \
+            any_##type *to = (any_##type *)c; \
+            if (add) \
+                for (size_t j = 0; j < columns; j++) { \
+                    const number t = from[j]; \
+                    to[j] += value; \
+                } \
             else \
-                ROW(type, number, c + j * sizeof(any_##type), =, value) \
+                for (size_t j = 0; j < columns; j++) { \
+                    const number t = from[j]; \
+                    to[j] = value; \
+                } \
+        } \
     }
 
 STORE(store_f64, f64, double, t)
@@ -265,12 +271,12 @@ BITS(bits32, u32, int32_t)
 const struct tt_gemm TT_ISA_NAME(tt_gemm) = {
     .f64 = TERM(HEIGHT, double, u64, u64, f64, f64, 1, 0),
     .f32 = TERM(HEIGHT, float, u32, u32, f32, f32, 1, 0),
-    .narrow64 = TERM(HEIGHT, int32_t, pairs64, pairs64, i16, i16_64, 2, 0),
+    .narrow64 = TERM(HEIGHT, int32_t, pairs, pairs, i16, i16_64, 2, 0),
     .exact64 = TERM(HEIGHT, double, exact, exact, f64, exact, 1, 0),
     .wide64 = TERM(HEIGHT, int64_t, u64, u64, u64, u64, 1, 0),
     .low64 = TERM(LOW_HEIGHT, int64_t, u64, u64, low, u64, 1, 0),
     .cross64 = TERM(HEIGHT, int32_t, ends, ends_turned, i16, i16_64, 1, 52),
-    .low32 = TERM(HEIGHT, int32_t, pairs32, pairs32, i16, i16_32, 2, 0),
+    .low32 = TERM(HEIGHT, int32_t, pairs, pairs, i16, i16_32, 2, 0),
     .cross32 = TERM(HEIGHT, int32_t, halves, halves_turned, i16, i16_32, 1, 16),
     .split = split,
     .bits64 = bits64,

@@ -27,10 +27,10 @@ struct tt_gemm_term {
     /* tile[r][c] = the sum of left[step][r] * right[step][c] */
     void (*run)(void *tile, const void *left, const void *right, size_t steps);
     /* Stores the first rows and columns of a tile, or adds them to what is
-     * there; strides in bytes, `width` and `shift` those of the term. */
-    void (*store)(char *c, ptrdiff_t row_stride, ptrdiff_t column_stride,
-                  size_t rows, size_t columns, const void *tile, size_t width,
-                  unsigned shift, bool add);
+     * there, side by side in rows `row_stride` bytes apart; `width` and `shift`
+     * those of the term. */
+    void (*store)(char *c, ptrdiff_t row_stride, size_t rows, size_t columns,
+                  const void *tile, size_t width, unsigned shift, bool add);
     unsigned pair;  /* values of k in a packed element: 1 or 2 */
     unsigned shift; /* of a tile to the left, when it is stored */
 };
