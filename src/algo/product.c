@@ -1,11 +1,13 @@
 #include "algo/product.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "core/status.h"
 
-#define SMALL 32768.0           /* products of numbers: some 10 us */
-#define SLAB ((size_t)16 << 20) /* bytes that are packed at a time */
+#define SMALL 32768.0          /* products of numbers: some 10 us */
+#define SLAB ((size_t)4 << 20) /* bytes that are packed at a time, or more */
+#define HUGE_PAGE ((size_t)2 << 20)
 /* A task is a group of tiles whose packed operands stay in the cache. */
 #define GROUP_ROWS 192
 #define GROUP_COLUMNS 480
@@ -73,17 +75,28 @@ static size_t pack(void *context, size_t begin, size_t end, unsigned worker)
     return end;
 }
 
+/* Fetches rows of the result while a tile for them is computed. */
+static void touch(const char *to, ptrdiff_t row_stride, size_t rows,
+                  size_t bytes)
+{
+    for (; rows; rows--, to += row_stride)
+        for (size_t i = 0; i < bytes; i += 64)
+            __builtin_prefetch(to + i, 1);
+}
+
 static void compute_tile(const struct pass *pass, size_t row, size_t column,
                          size_t step, size_t steps)
 {
     const struct tt_gemm_term *term = pass->term;
     const tutti_matrix *c = &pass->p->c;
     _Alignas(64) char tile[TT_GEMM_TILE];
-    term->run(tile, packed_at(pass, &pass->rows, row, step),
-              packed_at(pass, &pass->columns, column, step), steps);
     char *to = (char *)c->data +
                (ptrdiff_t)(row * pass->rows.width) * c->row_stride +
                (ptrdiff_t)(column * pass->columns.width) * c->column_stride;
+    touch(to, c->row_stride, lanes_of(&pass->rows, row),
+          pass->columns.width * (size_t)c->column_stride);
+    term->run(tile, packed_at(pass, &pass->rows, row, step),
+              packed_at(pass, &pass->columns, column, step), steps);
     term->store(to, c->row_stride, lanes_of(&pass->rows, row),
                 lanes_of(&pass->columns, column), tile, pass->columns.width,
                 term->shift, pass->add || step > 0);
@@ -221,6 +234,19 @@ bool tt_product_small(const struct tt_product *p)
            SMALL;
 }
 
+/* The pages of what is packed are many, and touched in turn. */
+static char *allocate(size_t bytes)
+{
+    size_t align = bytes < HUGE_PAGE ? 64 : HUGE_PAGE;
+    if (bytes > SIZE_MAX - align)
+        return NULL;
+    bytes = (bytes + align - 1) / align * align;
+    char *data = aligned_alloc(align, bytes);
+    if (data && align == HUGE_PAGE)
+        madvise(data, bytes, MADV_HUGEPAGE); /* else small ones will do */
+    return data;
+}
+
 tutti_status tt_product_run(const struct tt_product *p, struct tt_parts *parts)
 {
     struct whole w = {p, parts, NULL};
@@ -232,7 +258,7 @@ tutti_status tt_product_run(const struct tt_product *p, struct tt_parts *parts)
         if (more == 0)
             break;
     }
-    w.packed = bytes ? aligned_alloc(64, bytes) : NULL;
+    w.packed = bytes ? allocate(bytes) : NULL;
     if (!w.packed)
         return tt_fail_memory("the operands of a product of matrices");
     tutti_status status;
