@@ -6,8 +6,10 @@
 #include "algo/linalg.h"
 #include "algo/product.h"
 #include "core/status.h"
+#include "kernel/blas.h"
 
 #define BLOCK 256 /* steps: what of the right operand stays in the L1 cache */
+#define BLAS_ROWS 256 /* of a block, or fewer: each packs b anew */
 
 /* The bits that an operand's numbers need beside a sign; see tt_gemm. */
 struct scan {
@@ -107,6 +109,60 @@ static tutti_status run_integers(bool wide, struct tt_product *p,
     return tt_product_run(p, parts);
 }
 
+/* Blocks of rows, which depend on the number of rows alone. */
+struct blocks {
+    tutti_type type;
+    const struct tt_product *p;
+    size_t rows;
+};
+
+static size_t multiply_blocks(void *context, size_t begin, size_t end,
+                              unsigned worker)
+{
+    const struct blocks *blocks = context;
+    (void)worker;
+    for (; begin < end; begin++) {
+        tutti_matrix c = blocks->p->c, a = blocks->p->a;
+        size_t first = begin * blocks->rows, rows = c.rows - first;
+        c.rows = a.rows = rows < blocks->rows ? rows : blocks->rows;
+        c.data = (char *)c.data + (ptrdiff_t)first * c.row_stride;
+        a.data = (char *)a.data + (ptrdiff_t)first * a.row_stride;
+        tt_blas_multiply(blocks->type, &c, &a, &blocks->p->b);
+    }
+    return end;
+}
+
+/* An even number of blocks: most machines have an even number of cores. */
+static size_t block_rows(size_t rows)
+{
+    size_t blocks = (rows + BLAS_ROWS - 1) / BLAS_ROWS;
+    blocks = rows < BLAS_ROWS / 2 ? 1 : blocks + blocks % 2;
+    return (rows + blocks - 1) / blocks;
+}
+
+static bool blas_takes(const struct tt_product *p, size_t size)
+{
+    return !tt_product_small(p) && tt_blas_takes(&p->c, size) &&
+           tt_blas_takes(&p->a, size) && tt_blas_takes(&p->b, size) &&
+           tt_blas_found();
+}
+
+static tutti_status run_floats(tutti_type type, struct tt_product *p,
+                               struct tt_parts *parts)
+{
+    if (!blas_takes(p, tutti_type_size(type))) {
+        choose(p, type == TUTTI_F64 ? &tt_gemm()->f64 : &tt_gemm()->f32, NULL,
+               BLOCK);
+        return tt_product_run(p, parts);
+    }
+    struct blocks blocks = {type, p, block_rows(p->c.rows)};
+    tutti_loop loop = {.n = p->c.rows / blocks.rows +
+                            (p->c.rows % blocks.rows != 0),
+                       .body = multiply_blocks,
+                       .context = &blocks};
+    return tt_parts_run(parts, &loop, 1);
+}
+
 static tutti_status run(tutti_type type, struct tt_product *p,
                         const tutti_options *options)
 {
@@ -114,9 +170,7 @@ static tutti_status run(tutti_type type, struct tt_product *p,
     tt_parts_begin(&parts, options, p->c.rows);
     if (type == TUTTI_I64 || type == TUTTI_I32)
         return run_integers(type == TUTTI_I64, p, &parts);
-    choose(p, type == TUTTI_F64 ? &tt_gemm()->f64 : &tt_gemm()->f32, NULL,
-           BLOCK);
-    return tt_product_run(p, &parts);
+    return run_floats(type, p, &parts);
 }
 
 /* Where the result shares memory with an operand, or its rows do not lie side
