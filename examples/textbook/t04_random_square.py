@@ -2,9 +2,8 @@
 
 For each seed: seed NumPy's generator, draw an integer below 10, square it.
 Timed for n = 10, 31, 100, ... seeds: the plain loop, tutti.map with the same
-Python function, and the same numbers, bit for bit, from a C function
-(../random_square.c) under the command `tutti map`, its start included. Then a
-log-log plot.
+Python function, and with a C function that gives the same numbers, bit for bit
+(../random_square.c; compiled before). Then a log-log plot.
 
 The textbook's pool loses up to some 10,000 seeds. tutti.map begins in the
 caller: there is no size at which it loses.
@@ -14,17 +13,14 @@ caller: there is no size at which it loses.
 
 import math
 import pathlib
-import subprocess
 import sys
-import tempfile
 import time
 
 import numpy
 
 import tutti
 
-HERE = pathlib.Path(__file__).resolve().parent
-COMMAND = HERE.parent.parent / "build" / "tutti"
+SOURCE = pathlib.Path(__file__).resolve().parent.parent / "random_square.c"
 WIDTH, HEIGHT = 64, 16
 ROUNDS, SMALL = 5, 100_000  # the best of so many, up to so many seeds
 
@@ -46,36 +42,21 @@ def timed(n, *ways):
     return found
 
 
-def by_c(n, folder):
-    """The same in C, without Python."""
-    out = pathlib.Path(folder) / "squares.npy"
-    subprocess.run(
-        [str(COMMAND), "map", "%s:random_square" % (HERE.parent /
-                                                    "random_square.c"),
-         "--range", str(n), "-o", str(out)],
-        check=True)
-    return numpy.load(out)
-
-
 def measure(most):
-    """Rows of (n, seconds of the loop, of tutti.map, of C or None)."""
+    """Rows of (n, seconds of the loop, of tutti.map, of C)."""
     rows = []
+    kernel = tutti.kernel("%s:random_square" % SOURCE)
     print("%10s %12s %12s %8s %12s" % ("seeds", "loop s", "tutti.map s",
                                        "ratio", "C s"))
     for k in range(2, 1 + int(2 * math.log10(most) + 1e-9)):
         n = int(10 ** (k / 2))
-        (loop, expected), (mapped, results) = timed(
+        (loop, expected), (mapped, results), (c, squares) = timed(
             n, lambda: [random_square(seed) for seed in range(n)],
-            lambda: tutti.map(random_square, range(n)))
-        assert results == expected
-        c = None
-        if COMMAND.exists():
-            with tempfile.TemporaryDirectory() as folder:
-                ((c, squares),) = timed(n, lambda: by_c(n, folder))
-            assert (squares == expected).all()
-        print("%10d %12.6f %12.6f %8.2f %12s"
-              % (n, loop, mapped, loop / mapped,
-                 "-" if c is None else "%.6f" % c))
+            lambda: tutti.map(random_square, range(n)),
+            lambda: tutti.map(kernel, range(n)))
+        assert results == expected and (squares == expected).all()
+        print("%10d %12.6f %12.6f %8.2f %12.6f"
+              % (n, loop, mapped, loop / mapped, c))
         rows.append((n, loop, mapped, c))
     return rows
 
@@ -83,16 +64,15 @@ def measure(most):
 def plot(rows):
     """Seconds over seeds, both logarithmic: l loop, t tutti.map, c C, + where
     several meet."""
-    times = [t for row in rows for t in row[1:] if t is not None]
+    times = [t for row in rows for t in row[1:]]
     low, high = math.log10(min(times)), math.log10(max(times))
     paper = [[" "] * WIDTH for _ in range(HEIGHT)]
     for i, row in enumerate(rows):
         x = i * (WIDTH - 1) // max(len(rows) - 1, 1)
         for mark, t in zip("ltc", row[1:]):
-            if t is not None:
-                y = round((math.log10(t) - low) / (high - low) * (HEIGHT - 1))
-                cell = paper[HEIGHT - 1 - y]
-                cell[x] = mark if cell[x] == " " else "+"
+            y = round((math.log10(t) - low) / (high - low) * (HEIGHT - 1))
+            line = paper[HEIGHT - 1 - y]
+            line[x] = mark if line[x] == " " else "+"
     print("\n%8.1g s" % max(times))
     for line in paper:
         print("          |" + "".join(line).rstrip())
