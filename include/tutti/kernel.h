@@ -165,8 +165,8 @@ size_t tutti_kernel_parameters(const tutti_kernel *kernel, tutti_parameter *out,
  *       In other processes (see tutti_map()) the kernel's file is loaded again:
  *       TUTTI_EPLACE if it is gone, or another one by now.
  * Threads: any.  Cost: that of a C loop over the function; the block form is
- *       called once a range, which begins at a multiple of 128 where n is above
- *       2^17.
+ *       called once a range, which begins at a multiple of 128: for tasks so
+ *       long that fewer should be shared, it is the wrong form.
  */
 TUTTI_MUST_CHECK tutti_status tutti_kernel_map(
     tutti_kernel *kernel, void *results, size_t results_width,

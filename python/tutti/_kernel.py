@@ -317,7 +317,8 @@ def _map_far(k, work, on, workers, options):
     from . import map
 
     numpy = _numpy()
-    size = _cut(work.n, workers, BLOCK if work.n > BLOCK * BLOCK else 1)
+    least = BLOCK if k.form in ("block", "points") else 1
+    size = _cut(work.n, workers, BLOCK if work.n > BLOCK * BLOCK else least)
     parts = map(functools.partial(_map_piece, k), list(work.pieces(k, size)),
                 on=on, workers=workers, **options)
     out, _ = work.results(k)

@@ -11,6 +11,7 @@
 #include "kernel/kernel.h"
 
 #define BLOCK TT_SWEEP_BLOCK
+#define BLOCK_UNIT 128    /* a block function gets so many, or all there are */
 #define POINTS_ROOM 65536 /* bytes of the points */
 
 static const char *const forms[] = {"no form",    "scalar", "block",   "row",
@@ -127,14 +128,11 @@ size_t tt_apply_away(const tt_function functions[2], const void *context,
     return end;
 }
 
-/* A block function works on vectors: its ranges are cut at whole ones, where
- * that leaves a thousand units to share out. */
-static size_t unit_of(tutti_form form, size_t n)
+/* A block function works on vectors, and may pad to them: called for a few
+ * values at a time it would lose to one call for all. */
+static size_t unit_of(tutti_form form)
 {
-    size_t unit = 1;
-    while (is_block(form) && unit < 128 && n / unit >= 2048)
-        unit *= 2;
-    return unit;
+    return is_block(form) ? BLOCK_UNIT : 1;
 }
 
 tutti_status tt_apply_send(const struct tt_sweep *sweep, const void *items,
@@ -190,7 +188,7 @@ tutti_status tt_apply_map(const struct tt_sweep *sweep, const void *items,
                           void *results, size_t n, const tutti_options *options)
 {
     struct map map = {sweep, items, results};
-    size_t unit = unit_of(sweep->form, n);
+    size_t unit = unit_of(sweep->form);
     if (n > 0 && tt_travel_needed(options))
         return tt_apply_send(sweep, items, results, n, unit, options);
     tutti_loop loop = {.n = n,
