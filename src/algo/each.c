@@ -53,7 +53,7 @@ static tutti_status find_entry(tt_kernel_each *out, tutti_kernel *kernel)
     tutti_status status = tt_wrapper_native(&extra, &kernel->signature);
     if (status != TUTTI_OK)
         return status;
-    status = tt_kernel_build(kernel, extra, TT_WRAPPER_EACH, &made);
+    status = tt_kernel_build(kernel, extra, false, TT_WRAPPER_EACH, &made);
     free(extra);
     if (status == TUTTI_OK)
         *(void **)out = made;

@@ -131,7 +131,7 @@ tutti_status tt_sampler_take(struct tt_sampler *s, int which,
     status = write_entry(&text, g, s->n);
     if (status)
         return status;
-    status = tt_kernel_build(kernel, text, SYMBOL, &address);
+    status = tt_kernel_build(kernel, text, true, SYMBOL, &address);
     free(text);
     if (!status)
         s->function[which] = (tt_function)(uintptr_t)address;

@@ -28,10 +28,6 @@ static const char *const flags[] = {
     "-march=native",
 #endif
     "-ffp-contract=off",
-    /* gcc makes vectors of what is around a loop of constant length only if it
-     * unrolls that first; clang knows no --param, and does. */
-    "--param=max-completely-peel-times=128",
-    "--param=max-completely-peeled-insns=4000",
     "-fPIC",
     "-fvisibility=hidden",
     "-shared",
@@ -43,12 +39,21 @@ static const char *const flags[] = {
 };
 #define FLAGS (sizeof flags / sizeof *flags)
 
+/* gcc makes vectors of what is around a loop of constant length only if it
+ * unrolls that first; clang ignores this, and does. */
+static const char *const unroll[] = {
+    "--param=max-completely-peel-times=128",
+    "--param=max-completely-peeled-insns=4000",
+};
+#define UNROLL (sizeof unroll / sizeof *unroll)
+
 /* What is compiled, and with what. */
 struct job {
     struct tt_compiler compiler;
     struct tt_cache cache;
     char include[PATH_MAX]; /* the folder of headers in quotes, or empty */
     const char *math;       /* see math_flag() */
+    bool unrolls;
     char *text;
     size_t size;
     char key[TT_SHA256_HEX];
@@ -134,6 +139,8 @@ static void make_key(struct job *job)
     add(&hash, TUTTI_VERSION, strlen(TUTTI_VERSION));
     for (size_t i = 0; i < FLAGS; i++)
         add(&hash, flags[i], strlen(flags[i]));
+    for (size_t i = 0; job->unrolls && i < UNROLL; i++)
+        add(&hash, unroll[i], strlen(unroll[i]));
     add(&hash, job->math, strlen(job->math));
     add(&hash, job->include, strlen(job->include));
     add(&hash, job->text, job->size);
@@ -175,7 +182,7 @@ static tutti_status explain(const struct job *job, struct tt_outcome *outcome)
 static tutti_status compile(const struct job *job, const char *folder)
 {
     char source[PATH_MAX], object[PATH_MAX], depend[PATH_MAX];
-    char *words[TT_COMPILER_WORDS + FLAGS + 16];
+    char *words[TT_COMPILER_WORDS + FLAGS + UNROLL + 16];
     struct tt_outcome *outcome = malloc(sizeof *outcome);
     size_t n = 0;
     if (outcome == NULL)
@@ -187,6 +194,8 @@ static tutti_status compile(const struct job *job, const char *folder)
         words[n++] = *word;
     for (size_t i = 0; i < FLAGS; i++)
         words[n++] = (char *)flags[i];
+    for (size_t i = 0; job->unrolls && i < UNROLL; i++)
+        words[n++] = (char *)unroll[i];
     if (*job->include) {
         words[n++] = "-iquote";
         words[n++] = (char *)job->include;
@@ -242,9 +251,9 @@ static tutti_status build(void **library, const struct job *job)
 }
 
 tutti_status tt_build_load(void **library, const struct tt_source *source,
-                           const char *extra)
+                           const char *extra, bool unrolls)
 {
-    struct job job = {.math = math_flag(source->text)};
+    struct job job = {.math = math_flag(source->text), .unrolls = unrolls};
     char object[PATH_MAX];
     tutti_status status = tt_compiler_find(&job.compiler);
     if (status == TUTTI_OK)

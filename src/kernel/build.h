@@ -16,9 +16,11 @@ struct tt_source {
 /* Compiles a source with `extra` behind it, or takes what the cache has.
  *
  * library: [out] dlclose() it when done.
+ * unrolls: loops of constant length are unrolled, so that what is around them
+ *          becomes vectors; those that would be vectors themselves lose.
  * Errors: TUTTI_EARG (the compiler's message), TUTTI_ESYS, TUTTI_EMEM. */
 TUTTI_MUST_CHECK tutti_status tt_build_load(void **library,
                                             const struct tt_source *source,
-                                            const char *extra);
+                                            const char *extra, bool unrolls);
 
 #endif

@@ -85,9 +85,9 @@ tutti_status tt_kernel_ready(tutti_kernel *k)
     if (status != TUTTI_OK)
         return status;
     if (k->signature.each)
-        status = tt_kernel_build(k, extra, TT_WRAPPER_EACH, &each);
+        status = tt_kernel_build(k, extra, false, TT_WRAPPER_EACH, &each);
     if (status == TUTTI_OK && k->signature.form != TUTTI_FORM_EACH)
-        status = tt_kernel_build(k, extra, TT_WRAPPER_ENTRY, &entry);
+        status = tt_kernel_build(k, extra, false, TT_WRAPPER_ENTRY, &entry);
     free(extra);
     if (status != TUTTI_OK)
         return status;

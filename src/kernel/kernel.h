@@ -36,12 +36,13 @@ TUTTI_MUST_CHECK tutti_status tt_kernel_ready(tutti_kernel *kernel);
  * function that is compiled already (kernel->function) has no source: `extra`
  * stands alone.
  *
+ * unrolls: see build.h; the same for the same text.
  * address: [out] good until the kernel is closed; the same text is compiled and
  *          loaded once.
  * Errors: TUTTI_EARG (the compiler's message), TUTTI_ESYS, TUTTI_EMEM.
  * Threads: any. */
 TUTTI_MUST_CHECK tutti_status tt_kernel_build(tutti_kernel *kernel,
-                                              const char *extra,
+                                              const char *extra, bool unrolls,
                                               const char *symbol,
                                               void **address);
 

@@ -11,7 +11,8 @@ struct tt_part {
     char extra[];
 };
 
-static tutti_status make_part(tutti_kernel *kernel, const char *extra)
+static tutti_status make_part(tutti_kernel *kernel, const char *extra,
+                              bool unrolls)
 {
     static const struct tt_source none = {"no source", false, ""};
     size_t size = strlen(extra) + 1;
@@ -20,7 +21,8 @@ static tutti_status make_part(tutti_kernel *kernel, const char *extra)
         return tt_fail_memory("a kernel's text");
     memcpy(part->extra, extra, size);
     tutti_status status = tt_build_load(
-        &part->library, kernel->source.text ? &kernel->source : &none, extra);
+        &part->library, kernel->source.text ? &kernel->source : &none, extra,
+        unrolls);
     if (status != TUTTI_OK) {
         free(part);
         return status;
@@ -39,13 +41,13 @@ static struct tt_part *find_part(const tutti_kernel *kernel, const char *extra)
 }
 
 tutti_status tt_kernel_build(tutti_kernel *kernel, const char *extra,
-                             const char *symbol, void **address)
+                             bool unrolls, const char *symbol, void **address)
 {
     void *found = NULL;
     tutti_status status = TUTTI_OK;
     pthread_mutex_lock(&kernel->lock);
     if (!find_part(kernel, extra))
-        status = make_part(kernel, extra);
+        status = make_part(kernel, extra, unrolls);
     if (status == TUTTI_OK)
         found = dlsym(find_part(kernel, extra)->library, symbol);
     pthread_mutex_unlock(&kernel->lock);
