@@ -8,6 +8,13 @@
 
 /* Which of the 64 bytes at `p`, with the bits of `set` set, are `byte`; which
  * are space. */
+#ifdef __AVX2__
+/* By the lower half of a byte: the space that it may be. A shuffle makes 0 of
+ * bytes above 127. */
+static const char space_of[16] = {32, 0, 0, 0,  0,  0,  0,
+                                  0,  0, 9, 10, 11, 12, 13};
+#endif
+
 #if defined __AVX512BW__
 
 static uint64_t equal(const unsigned char *p, char set, char byte)
@@ -19,9 +26,9 @@ static uint64_t equal(const unsigned char *p, char set, char byte)
 static uint64_t spaces(const unsigned char *p)
 {
     __m512i v = _mm512_loadu_si512(p);
-    return _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(32)) |
-           _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, _mm512_set1_epi8(9)),
-                                  _mm512_set1_epi8(5));
+    __m512i space =
+        _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)space_of));
+    return _mm512_cmpeq_epi8_mask(v, _mm512_shuffle_epi8(space, v));
 }
 
 #else
@@ -34,10 +41,15 @@ typedef __m256i vector;
 #define load(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define all(byte) _mm256_set1_epi8(byte)
 #define same(a, b) _mm256_cmpeq_epi8(a, b)
-#define minus(a, b) _mm256_sub_epi8(a, b)
-#define below5(a) same(_mm256_min_epu8(a, all(4)), a)
 #define either(a, b) _mm256_or_si256(a, b)
 #define bits(v) ((uint32_t)_mm256_movemask_epi8(v))
+
+static vector is_space(vector v)
+{
+    vector space =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)space_of));
+    return same(v, _mm256_shuffle_epi8(space, v));
+}
 
 #elif defined __SSE2__
 
@@ -45,10 +57,15 @@ typedef __m128i vector;
 #define load(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
 #define all(byte) _mm_set1_epi8(byte)
 #define same(a, b) _mm_cmpeq_epi8(a, b)
-#define minus(a, b) _mm_sub_epi8(a, b)
-#define below5(a) same(_mm_min_epu8(a, all(4)), a)
 #define either(a, b) _mm_or_si128(a, b)
 #define bits(v) ((uint32_t)_mm_movemask_epi8(v))
+
+static vector is_space(vector v)
+{
+    vector control = _mm_sub_epi8(v, all(9));
+    return either(same(v, all(32)),
+                  same(_mm_min_epu8(control, all(4)), control));
+}
 
 #else
 
@@ -68,9 +85,12 @@ static vector all(char byte)
 }
 
 #define same(a, b) ((vector)((a) == (b)))
-#define minus(a, b) ((a) - (b))
-#define below5(a) ((vector)((a) < 5))
 #define either(a, b) ((a) | (b))
+
+static vector is_space(vector v)
+{
+    return either(same(v, all(32)), (vector)(v - 9 < 5));
+}
 
 /* The product brings bit 0 of byte i to bit 56 + i. */
 static uint32_t bits(vector v)
@@ -96,9 +116,8 @@ static uint64_t spaces(const unsigned char *p)
 {
     uint64_t found = 0;
     for (size_t i = 0; i < PARTS; i++) {
-        vector v = load(p + i * sizeof v), control = minus(v, all(9));
-        vector is = either(same(v, all(32)), below5(control));
-        found |= (uint64_t)bits(is) << i * sizeof v;
+        vector is = is_space(load(p + i * sizeof(vector)));
+        found |= (uint64_t)bits(is) << i * sizeof is;
     }
     return found;
 }
