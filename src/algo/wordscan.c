@@ -98,10 +98,10 @@ static bool take_ended(struct piece *p, bool *over)
     }
     size_t behind = p->at > p->end ? (size_t)(p->at - p->end) : 0;
     if (p->at >= p->end) {
-        /* The last byte of ours is at inside - 1. */
-        size_t inside = p->n > behind ? p->n - behind : 0, last = inside;
-        if (inside && !tt_words_space(p->text[inside - 1]))
-            last = space_from(p->text, inside, p->n);
+        /* The last byte of ours is at inside - 1: of a run, if there are
+         * bytes behind it, as those were read to see its end. */
+        size_t inside = p->n > behind ? p->n - behind : 0;
+        size_t last = inside ? space_from(p->text, inside, p->n) : 0;
         *over = !inside || last < p->n || tt_words_space(p->text[last - 1]);
         if (*over)
             return take(p, last);

@@ -52,31 +52,40 @@ static int64_t read_text(void *source, void *to, size_t size, uint64_t at)
 /* Runs of 1 to `longest` bytes; words come again. */
 static void fill(struct text *t, size_t n, size_t longest)
 {
-    static const char letters[] = "abAB'-\x80.";
+    static const char letters[] = "abAB'-\x80.@[Zz"; /* and its zero */
     t->n = n;
     t->fails = -1;
     for (size_t i = 0; i < n;) {
         size_t run = 1 + draw(draw(4) ? longest / 50 + 3 : longest);
-        for (; run && i < n; run--)
-            t->bytes[i++] = letters[draw(8)];
+        for (; run && i < n; run--, i++)
+            t->bytes[i] = letters[draw(i < 8192 ? 12 : 13)];
         for (run = 1 + draw(3); run && i < n; run--)
             t->bytes[i++] = " \n\t"[draw(3)];
     }
 }
 
+/* Says the first half again, small letters for large ones. */
+static void echo(struct text *t)
+{
+    for (size_t i = 0; i < t->n / 2; i++) {
+        char c = t->bytes[i];
+        t->bytes[t->n / 2 + i] = c && strchr("abABz", c) ? c ^ 32 : c;
+    }
+}
+
 static bool is_space(char c)
 {
-    return strchr(" \n\t", c);
+    return c && strchr(" \n\t", c);
 }
 
 static bool is_punct(char c)
 {
-    return strchr("'-.", c);
+    return c && strchr("'-.@[", c);
 }
 
 static char small(char c, bool fold)
 {
-    return fold && strchr("AB", c) ? (char)(c + 32) : c;
+    return fold && c && strchr("ABZ", c) ? (char)(c + 32) : c;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -199,9 +208,44 @@ static void any_cut_gives_the_same(void **state)
         check_cuts(&t, round & 1, 1 + draw(20));
     }
     for (int round = 0; round < 12; round++) {
+        fill(&t, 40000, round & 2 ? 6 : 60);
+        echo(&t);
+        check_cuts(&t, round & 1, 1 + draw(3000));
         fill(&t, MOST - draw(3), round & 2 ? 200000 : 70000);
         check_cuts(&t, round & 1, 3 + draw(9));
     }
+    free(t.bytes);
+}
+
+/* A run of `size` bytes that begins at `at`, a word if it is not too long. */
+static void check_longest(struct text *t, size_t at, size_t size)
+{
+    struct tt_needle needle = {.core = size};
+    struct tt_wordscan *scan = tt_wordscan_new(true);
+    uint64_t found = 0, runs = 0, fits = size <= TT_WORDS_LONGEST;
+    memset(t->bytes, ' ', t->n);
+    memset(t->bytes + at, 'x', size);
+    needle.word = (unsigned char *)t->bytes + at;
+    tt_wordscan_piece(scan, &(struct tt_wordaim){&needle, false, false},
+                      read_text, t, 0, t->n, &found);
+    assert_int_equal(found, fits);
+    tt_wordscan_piece(scan, &(struct tt_wordaim){NULL, true, false}, read_text,
+                      t, 0, t->n, &runs);
+    assert_int_equal(runs, 1);
+    assert_int_equal(scan->table.used, fits);
+    tt_wordscan_free(scan);
+}
+
+static void the_longest_word_is_one_wherever_it_is_read(void **state)
+{
+    (void)state;
+    struct text t = {malloc(MOST), MOST, -1};
+    for (size_t size = TT_WORDS_LONGEST - 1; size < TT_WORDS_LONGEST + 2;
+         size++)
+        for (size_t i = 0; i < 6; i++) {
+            check_longest(&t, TT_WORDSCAN_READ - size + i, size);
+            check_longest(&t, TT_WORDSCAN_READ - 1000 * i, size);
+        }
     free(t.bytes);
 }
 
@@ -483,6 +527,7 @@ static tutti_status scenario(void *arg)
     tutti_wordcount *count = NULL;
     tutti_status status = tutti_wordcount_run(&count, arg, paths, 3, NULL);
     assert_true(!count == (status != TUTTI_OK));
+    assert_true(count || status == TUTTI_EMEM);
     tutti_wordcount_free(count);
     return status;
 }
@@ -517,6 +562,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_cut_gives_the_same),
+        cmocka_unit_test(the_longest_word_is_one_wherever_it_is_read),
         cmocka_unit_test(pieces_tell_how_they_end),
         cmocka_unit_test(files_that_cannot_be_counted_are_told),
         cmocka_unit_test(a_file_that_ends_early_is_told),
