@@ -11,7 +11,7 @@ demo=(python3-numpy python3-joblib)
 test=(python3-numpy python3-threadpoolctl python3-pytest
     python3-pytest-timeout libcmocka-dev
     libpython3.11-testsuite python3-sklearn
-    cython3 g++ binutils clang clang-format libclang-rt-dev valgrind)
+    cython3 python3-cffi g++ binutils clang clang-format libclang-rt-dev valgrind)
 
 say() {
     printf 'setup: %s\n' "$*" >&2

@@ -204,11 +204,12 @@ tutti_kernel_map_range(tutti_kernel *kernel, void *results, int64_t first,
  *         Written only on success.
  * op:     what joins them.
  * items, width, options: as tutti_kernel_map().
- * unit:   tasks of a block, a multiple of 512, or 1; 0: chosen from n alone,
- *         2048 to 65536. Value i of a block goes to lane i mod 32, then lane
- *         l + half to lane l, for half = 16, ... 1; then blocks join their
- *         neighbours, as tutti_reduce() joins them: the same bits in every
- *         place, at every number of workers and with every instruction set.
+ * unit:   tasks of a block, a multiple of 512, or 32; 0: chosen from n alone,
+ *         512 to 65536. Value i of a block goes to lane i mod 32 of the
+ * block's; lanes of blocks are joined with their neighbours', as tutti_reduce()
+ *         does it; at the end lane l + half with lane l, for half = 16, ... 1:
+ *         the same bits in every place, at every number of workers and with
+ *         every instruction set.
  * Errors: TUTTI_EARG (a form that gives no value or several, TUTTI_OP_MIN or
  *         TUTTI_OP_MAX of nothing), TUTTI_EMEM, and tutti_kernel_map()'s.
  * Threads: any.  Cost: that of the map, less what it writes.
@@ -227,6 +228,19 @@ tutti_kernel_reduce(tutti_kernel *kernel, void *result, tutti_op op,
 TUTTI_MUST_CHECK tutti_status tutti_kernel_reduce_range(
     tutti_kernel *kernel, void *result, tutti_op op, int64_t first,
     int64_t step, size_t n, size_t unit, const tutti_options *options);
+
+/** Folds what a kernel gives for the items of one block, right here: no loop.
+ *
+ * lanes:  [out] 32 values of the kernel's result type: value i is joined to
+ * lane i mod 32. Those of several blocks, one after the other, are reduced with
+ * a unit of 32 as tutti_kernel_reduce() would have reduced all. kernel, op,
+ * items, width, n: as tutti_kernel_reduce(); kernel is not NULL. Errors:
+ * TUTTI_EARG.  Threads: any.  Cost: that of a C loop over the function.
+ */
+TUTTI_MUST_CHECK tutti_status tutti_kernel_fold(tutti_kernel *kernel,
+                                                void *lanes, tutti_op op,
+                                                const void *items, size_t width,
+                                                size_t n);
 
 /** Runs a function for each index: f(i, ...) for i in 0 .. n-1.
  *

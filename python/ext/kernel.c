@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define LANES 32 /* of a block */
+
 /* How `kernel` finds its function. */
 enum { TEXT, FILED, NATIVE };
 
@@ -211,28 +213,23 @@ PyObject *tt_py_reduce(PyObject *module, PyObject *args)
     return reduced(PyModule_GetState(module), NULL, args);
 }
 
-/* `values` has room for those of a block. */
-static tutti_status fold_blocks(struct tt_py_kernel *k, char *out, char *values,
-                                tutti_op op, const struct source *from,
-                                size_t unit)
+static tutti_status fold_blocks(struct tt_py_kernel *k, char *out, tutti_op op,
+                                const struct source *from, size_t unit)
 {
-    size_t size = tutti_type_size(k->info.result);
+    size_t size = LANES * tutti_type_size(k->info.result);
     size_t item = from->width * tutti_type_size(k->info.item);
     const char *items = from->data;
     tutti_status status = TUTTI_OK;
     for (size_t i = 0; i < from->n && status == TUTTI_OK; i += unit) {
         size_t n = from->n - i < unit ? from->n - i : unit;
-        status = tutti_kernel_call(k->kernel, values, 1, items + i * item,
+        status = tutti_kernel_fold(k->kernel, out, op, items + i * item,
                                    from->width, n);
-        if (status == TUTTI_OK)
-            status =
-                tutti_kernel_reduce(NULL, out + i / unit * size, op,
-                                    k->info.result, values, 1, n, unit, NULL);
+        out += size;
     }
     return status;
 }
 
-/* (out, op, items, width, unit): a result a block, right here. */
+/* (out, op, items, width, unit): the lanes of each block, right here. */
 static PyObject *kernel_blocks(PyObject *self, PyObject *args)
 {
     struct tt_py_kernel *k = (struct tt_py_kernel *)self;
@@ -248,21 +245,15 @@ static PyObject *kernel_blocks(PyObject *self, PyObject *args)
         read_source(&from, items, (size_t)width, TT_PY_TYPE(k->info.item),
                     k->info.signature) ||
         tt_py_array_get(&out, to, TT_PY_TYPE(k->info.result), true, "out") ||
-        check_array(&out, (from.n + block - 1) / block, "out");
-    char *values =
-        bad ? NULL : PyMem_RawMalloc(block * tutti_type_size(k->info.result));
-    if (values) {
+        check_array(&out, (from.n + block - 1) / block * LANES, "out");
+    if (!bad) {
         PyThreadState *thread = PyEval_SaveThread();
         tutti_status status =
-            fold_blocks(k, out.data, values, (tutti_op)op, &from, block);
+            fold_blocks(k, out.data, (tutti_op)op, &from, block);
         PyEval_RestoreThread(thread);
         if ((bad = status != TUTTI_OK))
             tt_py_raise_status(k->state, status);
-    } else if (!bad) {
-        PyErr_NoMemory();
-        bad = 1;
     }
-    PyMem_RawFree(values);
     tt_py_array_drop(&out);
     tt_py_array_drop(&from.array);
     return bad ? NULL : Py_NewRef(Py_None);

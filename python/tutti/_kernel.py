@@ -11,9 +11,9 @@ from . import _tutti
 TEXT, FILE, NATIVE = range(3)
 
 OPS = {"sum": 1, "prod": 2, "min": 3, "max": 4}
-BLOCK = 512  # pieces of many tasks are cut at its multiples
-LEAST, UNIT = 2048, 65536  # tasks of a reduction's block
+BLOCK, UNIT = 512, 65536  # tasks of a reduction's block, at least and at most
 BLOCKS = 4096
+LANES = 32  # of a block
 PIECES = 8  # a worker, in other processes
 
 
@@ -364,7 +364,7 @@ def mapped(f, iterables, on, workers, retries, task_timeout, errors, bar, seed,
 
 
 def _unit(n):
-    unit = LEAST
+    unit = BLOCK
     while n // unit > BLOCKS and unit < UNIT:
         unit *= 2
     return unit
@@ -376,7 +376,7 @@ def _reduce_piece(k, op, unit, items):
     if isinstance(work.items, tuple):
         work = _Work(k, _numpy().arange(
             items.start, items.stop, items.step, dtype=k.item))
-    out = _numpy().empty(-(-work.n // unit), k.result)
+    out = _numpy().empty(-(-work.n // unit) * LANES, k.result)
     k._made.blocks(out, op, work.items, work.width, unit)
     return out
 
@@ -389,7 +389,7 @@ def _reduce_far(k, op, work, on, workers, options):
     parts = map(functools.partial(_reduce_piece, k, op, unit), pieces, on=on,
                 workers=workers, **options)
     blocks = _numpy().concatenate(parts)
-    return _tutti.reduce(op, blocks, 1, 1, "serial", None, None)
+    return _tutti.reduce(op, blocks, 1, LANES, "serial", None, None)
 
 
 def reduce(f, items, op="sum", *, on="auto", workers=None, retries=0,

@@ -7,6 +7,7 @@
 #include <tutti/sys/message.h>
 
 #include "algo/fold.h"
+#include "kernel/builtin/folds.h"
 #include "kernel/builtin/turns.h"
 #include "kernel/kernel.h"
 
@@ -140,6 +141,7 @@ tutti_status tt_apply_send(const struct tt_sweep *sweep, const void *items,
                            const tutti_options *options)
 {
     struct tt_sweep context = *sweep;
+    size_t size = (sweep->op ? TT_FOLD_LANES : 1) * sweep->result_size;
     struct tt_travel travel = {
         .kind = TT_TRAVEL_KERNEL,
         .what = sweep->op ? "tutti_kernel_reduce" : "tutti_kernel_map",
@@ -147,7 +149,7 @@ tutti_status tt_apply_send(const struct tt_sweep *sweep, const void *items,
         .context = &context,
         .context_size = sizeof context,
         .items = {(void *)(uintptr_t)items, (ptrdiff_t)sweep->item_size},
-        .results = {results, (ptrdiff_t)sweep->result_size},
+        .results = {results, (ptrdiff_t)size},
         .unit = sweep->op ? unit : 0,
     };
     if (sweep->user)

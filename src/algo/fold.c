@@ -12,7 +12,6 @@
 #include "kernel/kernel.h"
 
 #define BLOCK TT_SWEEP_BLOCK
-#define LEAST 2048  /* tasks of a block, where the unit is left to us, */
 #define BLOCKS 4096 /* at most, where the unit is left to us */
 #define KEPT \
     65536 /* so many results are kept: their tasks may be slow ones, \
@@ -76,28 +75,27 @@ static void take(tt_kernel_function function, void *user, size_t n,
     memcpy(results, items, n * width);
 }
 
-/* Folds the tasks [begin, end), one block. */
+static size_t lanes_size(const struct tt_sweep *s)
+{
+    return TT_FOLD_LANES * s->result_size;
+}
+
+/* Folds the tasks [begin, end), one block, into lanes. */
 static void fold_block(const struct tt_sweep *s, size_t begin, size_t end,
-                       const char *items, void *partial)
+                       const char *items, void *lanes)
 {
     tt_fold fold = tt_folds()->by[s->op][s->result];
-    size_t size = s->result_size;
-    union lanes lanes;
-    fill(&lanes, s);
+    _Alignas(64) char y[BLOCK * sizeof(union value)];
     if (s->entry == take) {
-        fold(lanes.at, items, end - begin);
-    } else {
-        _Alignas(64) char y[BLOCK * sizeof(union value)];
-        for (size_t n; begin < end; begin += n) {
-            n = end - begin < BLOCK ? end - begin : BLOCK;
-            tt_apply_call(s, begin, begin + n, items, y);
-            fold(lanes.at, y, n);
-            items = items ? items + n * s->item_size : NULL;
-        }
+        fold(lanes, items, end - begin);
+        return;
     }
-    for (size_t half = TT_FOLD_LANES / 2; half; half /= 2)
-        fold(lanes.at, lanes.at + half * size, half);
-    memcpy(partial, lanes.at, size);
+    for (size_t n; begin < end; begin += n) {
+        n = end - begin < BLOCK ? end - begin : BLOCK;
+        tt_apply_call(s, begin, begin + n, items, y);
+        fold(lanes, y, n);
+        items = items ? items + n * s->item_size : NULL;
+    }
 }
 
 struct work {
@@ -105,23 +103,28 @@ struct work {
     const char *items;
 };
 
-static int fold_range(void *partial, size_t begin, size_t end, void *context)
+static int fold_range(void *lanes, size_t begin, size_t end, void *context)
 {
     const struct work *w = context;
     const char *items =
         w->items ? w->items + begin * w->sweep->item_size : NULL;
-    fold_block(w->sweep, begin, end, items, partial);
+    fold_block(w->sweep, begin, end, items, lanes);
     return 0;
 }
 
 static void join(void *left, const void *right, void *context)
 {
     const struct tt_sweep *s = ((const struct work *)context)->sweep;
-    union lanes lanes;
-    fill(&lanes, s);
-    memcpy(lanes.at, left, s->result_size);
-    tt_folds()->by[s->op][s->result](lanes.at, right, 1);
-    memcpy(left, lanes.at, s->result_size);
+    tt_folds()->by[s->op][s->result](left, right, TT_FOLD_LANES);
+}
+
+/* The lanes as one value. */
+static void finish(const struct tt_sweep *s, void *result, union lanes *lanes)
+{
+    tt_fold fold = tt_folds()->by[s->op][s->result];
+    for (size_t half = TT_FOLD_LANES / 2; half; half /= 2)
+        fold(lanes->at, lanes->at + half * s->result_size, half);
+    memcpy(result, lanes->at, s->result_size);
 }
 
 /* Folds here, or in threads. */
@@ -129,82 +132,117 @@ static tutti_status fold(const struct tt_sweep *s, void *result,
                          const void *items, size_t n,
                          const tutti_options *options)
 {
-    union value zero = nothing(s->op, s->result);
-    const tutti_fold how = {s->result_size, &zero, fold_range, join};
+    union lanes zero, lanes;
+    fill(&zero, s);
+    const tutti_fold how = {lanes_size(s), zero.at, fold_range, join};
     struct work work = {s, items};
-    return tutti_reduce(result, &how, n, s->unit, &work, 0, options);
+    tutti_status status =
+        tutti_reduce(lanes.at, &how, n, s->unit, &work, 0, options);
+    if (status == TUTTI_OK)
+        finish(s, result, &lanes);
+    return status;
+}
+
+/* Joins the lanes of blocks, neighbours first, as tutti_reduce() does. */
+static void fold_lanes(const struct tt_sweep *s, void *result, char *all,
+                       size_t blocks)
+{
+    union lanes lanes;
+    struct work work = {s, NULL};
+    size_t size = lanes_size(s);
+    for (size_t step = 1; step < blocks; step *= 2)
+        for (size_t i = 0; i + step < blocks; i += 2 * step)
+            join(all + i * size, all + (i + step) * size, &work);
+    memcpy(lanes.at, all, size);
+    finish(s, result, &lanes);
 }
 
 /* Folds values that are there, no loop: they are few. */
 static tutti_status fold_here(const struct tt_sweep *s, void *result,
                               const void *values, size_t n)
 {
-    size_t size = s->result_size, blocks = n / s->unit + (n % s->unit != 0);
+    size_t size = lanes_size(s), blocks = n / s->unit + (n % s->unit != 0);
     struct work work = {s, values};
-    char *partials = malloc(blocks * size);
-    if (partials == NULL)
+    union lanes zero;
+    char *all = malloc(blocks * size);
+    if (all == NULL)
         return tt_fail_memory("the partial results of a reduction");
-    for (size_t b = 0; b < blocks; b++)
-        fold_range(partials + b * size, b * s->unit,
+    fill(&zero, s);
+    for (size_t b = 0; b < blocks; b++) {
+        memcpy(all + b * size, zero.at, size);
+        fold_range(all + b * size, b * s->unit,
                    b + 1 < blocks ? (b + 1) * s->unit : n, &work);
-    for (size_t step = 1; step < blocks; step *= 2)
-        for (size_t i = 0; i + step < blocks; i += 2 * step)
-            join(partials + i * size, partials + (i + step) * size, &work);
-    memcpy(result, partials, size);
-    free(partials);
+    }
+    fold_lanes(s, result, all, blocks);
+    free(all);
     return TUTTI_OK;
 }
 
-/* The results of tasks, or of blocks, as items. */
-static struct tt_sweep values_of(const struct tt_sweep *s, bool blocks)
+/* The results of tasks as items. */
+static struct tt_sweep values_of(const struct tt_sweep *s)
 {
     struct tt_sweep values = *s;
     values.entry = take;
     values.width = values.item_size = s->result_size;
-    values.unit = blocks ? 1 : s->unit;
     return values;
 }
 
 size_t tt_fold_away(const struct tt_sweep *s, size_t begin, size_t end,
                     const char *items, char *results)
 {
-    for (size_t n; begin < end; begin += n, results += s->result_size) {
+    union lanes zero;
+    fill(&zero, s);
+    for (size_t n; begin < end; begin += n, results += lanes_size(s)) {
         n = end - begin < s->unit ? end - begin : s->unit;
         tutti_worker_at(begin);
+        memcpy(results, zero.at, lanes_size(s));
         fold_block(s, begin, begin + n, items, results);
         items = items ? items + n * s->item_size : NULL;
     }
     return end;
 }
 
-/* By way of an array of results, of tasks or of blocks. */
+/* In other processes: the lanes of blocks come back. */
+static tutti_status fold_far(const struct tt_sweep *s, void *result,
+                             const void *items, size_t n,
+                             const tutti_options *options)
+{
+    size_t blocks = n / s->unit + (n % s->unit != 0);
+    char *all = malloc(blocks * lanes_size(s));
+    if (all == NULL)
+        return tt_fail_memory("the partial results of a reduction");
+    tutti_status status = tt_apply_send(s, items, all, n, s->unit, options);
+    if (status == TUTTI_OK)
+        fold_lanes(s, result, all, blocks);
+    free(all);
+    return status;
+}
+
+/* By way of an array of the tasks' results. */
 static tutti_status fold_kept(const struct tt_sweep *s, void *result,
-                              const void *items, size_t n, bool blocks,
+                              const void *items, size_t n,
                               const tutti_options *options)
 {
-    size_t count = blocks ? n / s->unit + (n % s->unit != 0) : n;
-    struct tt_sweep map = *s, known = values_of(s, blocks);
+    struct tt_sweep map = *s, known = values_of(s);
     map.op = 0;
-    void *values = malloc(count * s->result_size);
+    void *values = malloc(n * s->result_size);
     if (values == NULL)
         return tt_fail_memory("the values of a reduction");
-    tutti_status status =
-        blocks ? tt_apply_send(s, items, values, n, s->unit, options)
-               : tt_apply_map(&map, items, values, n, options);
+    tutti_status status = tt_apply_map(&map, items, values, n, options);
     if (status == TUTTI_OK)
-        status = fold_here(&known, result, values, count);
+        status = fold_here(&known, result, values, n);
     free(values);
     return status;
 }
 
 static tutti_status choose_unit(struct tt_sweep *s, size_t n, size_t unit)
 {
-    if (unit % BLOCK != 0 && unit != 1)
+    if (unit % BLOCK != 0 && unit != TT_FOLD_LANES)
         return tt_fail(TUTTI_EARG,
                        "tutti_kernel_reduce: a unit of %zu tasks given, a "
-                       "multiple of %d, or 1, expected",
-                       unit, BLOCK);
-    s->unit = unit ? unit : LEAST;
+                       "multiple of %d, or %d, expected",
+                       unit, BLOCK, TT_FOLD_LANES);
+    s->unit = unit ? unit : BLOCK;
     while (unit == 0 && n / s->unit > BLOCKS && s->unit < KEPT)
         s->unit *= 2;
     return TUTTI_OK;
@@ -226,12 +264,13 @@ static tutti_status reduce(struct tt_sweep *s, void *result, tutti_op op,
     tutti_status status = choose_unit(s, n, unit);
     if (status != TUTTI_OK)
         return status;
-    if (n > 0 && n <= KEPT && s->entry == take)
+    bool few = n <= KEPT || s->unit == TT_FOLD_LANES;
+    if (n > 0 && few && s->entry == take)
         return fold_here(s, result, items, n);
     if (n > 0 && n <= KEPT)
-        return fold_kept(s, result, items, n, false, options);
+        return fold_kept(s, result, items, n, options);
     if (n > 0 && tt_travel_needed(options))
-        return fold_kept(s, result, items, n, true, options);
+        return fold_far(s, result, items, n, options);
     return fold(s, result, items, n, options);
 }
 
@@ -287,4 +326,26 @@ tutti_status tutti_kernel_reduce_range(tutti_kernel *kernel, void *result,
     if (status != TUTTI_OK)
         return status;
     return reduce(&sweep, result, op, NULL, n, unit, options);
+}
+
+tutti_status tutti_kernel_fold(tutti_kernel *kernel, void *lanes, tutti_op op,
+                               const void *items, size_t width, size_t n)
+{
+    struct tt_sweep sweep;
+    tutti_status status = check_form(kernel);
+    if (status == TUTTI_OK)
+        status = tt_apply_rows(&sweep, kernel, 1, width);
+    if (status != TUTTI_OK)
+        return status;
+    if (op < TUTTI_OP_SUM || op > TUTTI_OP_MAX || lanes == NULL ||
+        (n > 0 && items == NULL))
+        return tt_fail(TUTTI_EARG, "tutti_kernel_fold: %s",
+                       lanes && (items || n == 0) ? "no such operation"
+                                                  : "an array is NULL");
+    union lanes made;
+    sweep.op = op;
+    fill(&made, &sweep);
+    fold_block(&sweep, 0, n, items, made.at);
+    memcpy(lanes, made.at, lanes_size(&sweep));
+    return TUTTI_OK;
 }

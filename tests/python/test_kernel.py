@@ -371,7 +371,7 @@ def test_forced_place(tmp_path):
     code = """if True:
         import numpy, tutti
         k = tutti.kernel("double f(double x) { return x + 1; }")
-        a = numpy.arange(100000.0)
+        a = numpy.arange(3000000.0)
         assert (tutti.map(k, a) == a + 1).all()
         print(tutti.reduce(k, a), tutti.reduce(k, range(100)))
     """
