@@ -5,12 +5,13 @@
 
 #include "core/status.h"
 
-#define SMALL 32768.0          /* products of numbers: some 10 us */
+#define SMALL 131072.0         /* products of numbers: some 10 us */
 #define SLAB ((size_t)4 << 20) /* bytes that are packed at a time, or more */
 #define HUGE_PAGE ((size_t)2 << 20)
-/* A task is a group of tiles whose packed operands stay in the cache. */
-#define GROUP_ROWS 192
-#define GROUP_COLUMNS 480
+/* A task is a group of tiles, whose packed operands stay in the cache. Groups
+ * of small products are smaller, so that there are some. */
+#define GROUP_ROWS 48, 192
+#define GROUP_COLUMNS 96, 480
 
 /* Rows or columns of the result, by panels as wide as a tile. */
 struct side {
@@ -31,11 +32,12 @@ struct pass {
     bool add;        /* to what is in c */
 };
 
-static struct side side_of(size_t n, size_t width, size_t most)
+static struct side side_of(size_t n, size_t width, size_t least, size_t most)
 {
     struct side s = {.n = n, .width = width};
+    size_t lanes = n / 4 < least ? least : n / 4 > most ? most : n / 4;
     s.panels = (n + width - 1) / width;
-    s.groups = (s.panels + most / width - 1) / (most / width);
+    s.groups = (s.panels + lanes / width - 1) / (lanes / width);
     s.group = s.groups ? (s.panels + s.groups - 1) / s.groups : 1;
     return s;
 }
