@@ -76,23 +76,42 @@ static inline tt_lanes tt_lanes_count(void)
     return count;
 }
 
-/* (h * 2^21 + (l >> 11)) * 2^-53 - less, of the low words h and l; exact for
- * less = 0 and 0.5. The words become mantissas of 2^20 and 2^-12. */
+/* The upper halves of doubles whose lower halves are a word w: 2^20 + w / 2^32;
+ * and of those with the upper 21 bits of w behind that: 2^-12 + w / 2^64. */
+#define TT_LANES_HIGH 0x4130000000000000u
+#define TT_LANES_LOW 0x3f30000000000000u
+
+/* The low word of a ^ b ^ c under the upper half of c. */
+static inline tt_lanes tt_lanes_xor_low(tt_lanes a, tt_lanes b, tt_lanes c)
+{
+#if defined __AVX512F__
+    return (tt_lanes)_mm512_mask_ternarylogic_epi32(
+        (__m512i)c, 0x5555, (__m512i)a, (__m512i)b, 0x96);
+#else
+    return ((a ^ b) & 0xffffffff) ^ c;
+#endif
+}
+
+/* (h * 2^21 + (l >> 11)) * 2^-53 - less; exact for less = 0 and 0.5. h is under
+ * TT_LANES_HIGH, of l the low word counts. */
 static inline tt_reals tt_lanes_uniform(tt_lanes h, tt_lanes l, double less)
 {
-    h = tt_lanes_insert(h, tt_lanes_all(0xffffffff),
-                        tt_lanes_all(0x4130000000000000));
     l = tt_lanes_insert(l, tt_lanes_all(0xfffff800),
-                        tt_lanes_all(0x3f30000000000000));
+                        tt_lanes_all(TT_LANES_LOW));
     return ((tt_reals)h - tt_reals_all(0x1p20 + 0x1p-12 + less)) + (tt_reals)l;
 }
 
-/* (w + 0.5) * 2^-32 of the low words. */
+/* (w + 0.5) * 2^-32; w is under TT_LANES_HIGH. */
 static inline tt_reals tt_lanes_uniform_32(tt_lanes w)
 {
-    w = tt_lanes_insert(w, tt_lanes_all(0xffffffff),
-                        tt_lanes_all(0x4130000000000000));
     return (tt_reals)w - tt_reals_all(0x1p20 - 0x1p-33);
+}
+
+/* The low word under TT_LANES_HIGH. */
+static inline tt_lanes tt_lanes_high(tt_lanes w)
+{
+    return tt_lanes_insert(w, tt_lanes_all(0xffffffff),
+                           tt_lanes_all(TT_LANES_HIGH));
 }
 
 #endif

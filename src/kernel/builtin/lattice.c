@@ -15,7 +15,8 @@ static void line(double *out, size_t count, uint64_t start, uint64_t step,
     const tt_lanes sign = tt_lanes_all((uint64_t)1 << 63);
     const tt_lanes more = tt_lanes_all(TT_LANES * step);
     for (size_t j = 0; j < count; j += TT_LANES, steps += more) {
-        tt_reals v = tt_lanes_uniform(steps >> 32, steps, 0.5);
+        tt_reals v =
+            tt_lanes_uniform((steps >> 32) | TT_LANES_HIGH, steps, 0.5);
         v = (tt_reals)((tt_lanes)v & ~sign);
         *(tt_reals_at *)(out + j) = high - twice * v;
     }
