@@ -70,8 +70,8 @@ def frequency():
 
 def operations(n, bits):
     """Of vectors, for as many samples as one has lanes: docs/expect.md."""
-    draw = 69 * ((n + 1) // 2) if bits == 53 else 36 * ((n + 1) // 2)
-    return draw + 2 * n - 1 + 4
+    draw = 59 * ((n + 1) // 2) + 3
+    return (draw if bits == 53 else draw / 2) + 2 * n - 1 + 4
 
 
 def numpy_way(n, samples, block=8192):
@@ -116,8 +116,8 @@ def plain():
           "32 bits   /NumPy  /Numba  of bound")
     k = tutti.kernel(NORM)
     for n in (2, 4, 8, 10):
-        samples = 2**20 // n
-        few = samples // 16
+        samples = 2**21 // n
+        few = samples // 32
         box = [(0, 1)] * n
         ways = {
             bits: lambda bits=bits: tutti.expect(k, box, samples, bits=bits,
@@ -215,16 +215,25 @@ def lattice():
 
 
 def steps():
-    print("steps: x0 + x1 + ... > n/2, root mean square error, lattice / plain")
+    print("steps: 2^16 points, root mean square error of 100 seeds, lattice / "
+          "plain")
     for n in (2, 4, 10):
-        text = " + ".join("x%d" % d for d in range(n)) + " > %g" % (n / 2)
-        off = {}
-        for method in ("plain", "lattice"):
-            found = [tutti.expect(text, [(0, 1)] * n, 2**16, seed=seed,
-                                  method=method).value for seed in range(100)]
-            off[method] = math.sqrt(
-                sum((v - 0.5) ** 2 for v in found) / len(found))
-        print("  n = %2d: %.3f" % (n, off["lattice"] / off["plain"]))
+        names = ["x%d" % d for d in range(n)]
+        for text in (" + ".join(names) + " > %g" % (0.4 * n),
+                     " && ".join(x + " > 0.3" for x in names)):
+            box = [(0, 1)] * n
+            truth = tutti.expect(text, box, 2**26, seed=1000,
+                                 method="lattice").value
+            off = {}
+            for method in ("plain", "lattice"):
+                found = [tutti.expect(text, box, 2**16, seed=seed,
+                                      method=method).value
+                         for seed in range(100)]
+                off[method] = math.sqrt(
+                    sum((v - truth) ** 2 for v in found) / len(found))
+            print("  n = %2d, %s: %.3f" % (
+                n, "oblique" if "+" in text else "straight",
+                off["lattice"] / off["plain"]))
 
 
 def sobol():

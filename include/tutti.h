@@ -6,7 +6,7 @@
  * the caller and spreads when its measurements say so. A report (report.h)
  * tells where the time went. A job (job.h) is a loop in the background. A
  * kernel (kernel.h) is a function found by text, `file.c:name`; linalg.h has
- * sums and products of matrices, wordcount.h counts words in files.
+ * sums and products of matrices, wordcount.h words of files, expect.h means.
  *
  *     static int root(const void *x, void *y, void *context) {
  *         (void)context;

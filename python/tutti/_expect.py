@@ -297,8 +297,8 @@ class _Sampler:
         if _numpy() is not None:
             return _numbers(f, name, x.T.copy())
         m = len(x) // self._n
-        return _numbers(f, name, zip(
-            *(x[d * m:(d + 1) * m] for d in range(self._n))))
+        return _numbers(f, name, list(zip(
+            *(x[d * m:(d + 1) * m] for d in range(self._n)))))
 
     def _block(self, f, name, x, first):
         import numpy
@@ -337,17 +337,20 @@ class _Sampler:
 
 def _numbers(f, name, points):
     """f of each point."""
-    values = array("d")
+    try:
+        return array("d", map(f, points))
+    except TypeError:  # f's own, or of a value that is no number
+        pass
     for point in points:
         value = f(point)
         try:
-            values.append(value)
+            array("d", (value,))
         except TypeError:
             raise TypeError(
                 "%s must return a number, at %r it returned %r"
                 % (name, tuple(float(t) for t in point), value)
             ) from None
-    return values
+    return array("d", map(f, points))
 
 
 @functools.lru_cache(None)

@@ -45,8 +45,10 @@ static size_t chunk_of(size_t n)
     return chunk;
 }
 
-/* Memory for a chunk. */
+/* Memory for a chunk: on the stack, where it is little. */
 struct room {
+    _Alignas(64) double here[2 * ROOM];
+    double *more; /* or NULL */
     size_t chunk;
     double *x, *rows, *values, *density, *products;
 };
@@ -56,9 +58,11 @@ static bool make_room(struct room *room, const struct tt_sampler *s)
     size_t chunk = room->chunk = chunk_of(s->n);
     bool rows = s->callee[0].rows || s->callee[1].rows;
     size_t size = chunk * (s->n * (rows ? 2 : 1) + 3) * sizeof(double);
-    double *x = room->x = aligned_alloc(64, size);
-    if (!x)
+    bool fits = size <= sizeof room->here;
+    room->more = fits ? NULL : aligned_alloc(64, size);
+    if (!fits && !room->more)
         return false;
+    double *x = room->x = fits ? room->here : room->more;
     room->values = x + chunk * s->n;
     room->density = room->values + chunk;
     room->products = room->density + chunk;
@@ -81,8 +85,8 @@ static void call(const struct tt_sampler *s, int which, const struct room *room,
         entry = tt_native_entry(&signature);
     }
     if (c->rows) {
-        for (size_t j = 0; j < m; j++)
-            for (size_t d = 0; d < s->n; d++)
+        for (size_t d = 0; d < s->n; d++)
+            for (size_t j = 0; j < m; j++)
                 room->rows[j * s->n + d] = x[d * m + j];
         x = room->rows;
     }
@@ -250,7 +254,7 @@ int tt_sampler_fold(void *part, size_t begin, size_t end, void *sampler)
     bool fine = end_sums(part, &sums, (double)(end - begin));
     if (!fine)
         blame(s, &room, s->first + begin, end - begin);
-    free(room.x);
+    free(room.more);
     return fine ? 0 : -1;
 }
 

@@ -59,6 +59,14 @@ def test_the_same_in_any_place(tutti):
     assert tutti(*words, "--seed", "0") in found
 
 
+def test_the_same_with_any_instructions(tutti):
+    for method in ("plain", "lattice"):
+        words = ("expect", "exp(-x0*x1) + x2", "--box=0:1,0:2,-1:1",
+                 "--samples=12345", "--method", method)
+        assert len({tutti(*words, env={"TUTTI_ISA": isa})
+                    for isa in ("plain", "avx2", "avx512")}) == 1
+
+
 def test_a_lattice(tutti):
     found = expect(tutti, "exp(-x0*x0)", "--box=0:1", "--method=lattice",
                    "--stderr=1e-10")

@@ -109,3 +109,20 @@ def test_t18_compiled_functions():
     assert "equal to 12 digits: True" in out
     assert re.search(r"^C text  .* 0\.9|1\.0", out, re.M)
     assert len(re.findall(r"^a plain sum: ", out, re.M)) == 3
+
+
+def test_t17_monte_carlo():
+    pytest.importorskip("numpy")
+    lines = run("t17_monte_carlo.py", "2000", "3").splitlines()
+    assert lines[0] == "exact 1.000000; M = 2000, N = 3"
+    found = [re.search(r"ms +(\S+) +variance of that (\S+)$", line).groups()
+             for line in lines[1:]]
+    assert len(found) == 6
+    for value, variance in found:
+        assert (float(value) - 1) ** 2 < 36 * float(variance)
+
+
+def test_t19_monte_carlo_processes():
+    out = run("t19_monte_carlo_processes.py", "1009")
+    assert out.splitlines()[-1] == "the same bits: True"
+    assert len(set(re.findall(r"0\.\d{16}", out))) == 1
