@@ -12,10 +12,15 @@
 
 /* Rows that share the vector while it is in the nearest cache. */
 #define ROWS 8
-/* Elements of a tile of short rows, up to TT_DOT_ROWS of them; */
+/* Elements of a tile of short rows, and how many these are at most; */
 #define TILE 16384
+#define ROWS_MOST 128
 /* rows that are shorter still are turned into columns. */
 #define SHORT 16
+/* Rows of a tile that lies by columns: many, for long runs in memory, but not
+ * all in one task. */
+#define RUN_LEAST 64
+#define RUN_TILES 16
 
 #define TASKS 4096 /* at most, where columns are cut */
 #define ENOUGH 256 /* tiles that need no more tasks */
@@ -162,20 +167,34 @@ static size_t power_of_two(size_t least)
     return power;
 }
 
-/* Chooses the way, tiles and chunks. */
+static bool by_columns(tutti_matrix a, size_t size)
+{
+    return a.row_stride == (ptrdiff_t)size && (uintptr_t)a.data % size == 0 &&
+           a.column_stride % (ptrdiff_t)size == 0 &&
+           (a.column_stride != (ptrdiff_t)size || a.columns == 1);
+}
+
+static size_t clamp(size_t value, size_t least, size_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+static size_t tile_rows(const struct matvec *m)
+{
+    size_t rows = m->a.rows, columns = m->a.columns;
+    size_t tile = m->by_columns
+                      ? clamp(rows / RUN_TILES, RUN_LEAST, TT_DOT_ROWS)
+                      : clamp(TILE / (columns ? columns : 1), ROWS, ROWS_MOST);
+    return clamp(rows, 1, tile);
+}
+
+/* Chooses the way, tiles and chunks; returns the number of tasks. */
 static size_t cut(struct matvec *m)
 {
-    size_t rows = m->a.rows, columns = m->a.columns, blocks = blocks_of(m);
-    size_t short_rows = TILE / (columns ? columns : 1);
-    m->by_columns = m->a.row_stride == (ptrdiff_t)m->size &&
-                    (uintptr_t)m->a.data % m->size == 0 &&
-                    m->a.column_stride % (ptrdiff_t)m->size == 0 &&
-                    (m->a.column_stride != (ptrdiff_t)m->size || columns == 1);
-    m->tile = m->by_columns || short_rows > TT_DOT_ROWS ? TT_DOT_ROWS
-              : short_rows > ROWS                       ? short_rows
-                                                        : ROWS;
-    m->tile = m->tile > rows && rows > 0 ? rows : m->tile;
-    size_t tiles = (rows + m->tile - 1) / m->tile;
+    size_t blocks = blocks_of(m);
+    m->by_columns = by_columns(m->a, m->size);
+    m->tile = tile_rows(m);
+    size_t tiles = (m->a.rows + m->tile - 1) / m->tile;
     size_t least = tiles >= ENOUGH ? blocks : ROWS / m->tile;
     size_t fewest = (size_t)((double)blocks * (double)tiles / TASKS);
     m->chunk = power_of_two(least > fewest ? least : fewest);

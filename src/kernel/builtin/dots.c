@@ -2,6 +2,18 @@
 
 #include <string.h>
 
+/* Partial sums of lanes that wait to be joined, at most. */
+#define LEVELS 7
+
+/* Of a number below `end`, a power of two. */
+static size_t reverse(size_t k, size_t end)
+{
+    size_t reversed = 0;
+    for (size_t bit = end / 2; bit; bit /= 2, k /= 2)
+        reversed |= k & 1 ? bit : 0;
+    return reversed;
+}
+
 /* As sums.c has it, of products. */
 #define DOT(name, type, count) \
     typedef type name##_vector __attribute__((vector_size(TT_ISA_VECTOR))); \
@@ -43,47 +55,46 @@ DOT(dot_f32, float, TT_SUM_LANES_F32)
 DOT_WHOLE(dot_i64, uint64_t)
 DOT_WHOLE(dot_i32, uint32_t)
 
-/* The lanes of a row are far apart, those of many rows side by side. Column c
- * goes to lane c mod count; four columns of a lane a pass, so that its sums are
- * loaded and stored a quarter as often. */
+/* The lanes of a row are far apart, those of many rows side by side: one lane
+ * of all rows after the other, in the order in which they are joined, which is
+ * that of their numbers with the bits reversed. Lanes that get nothing are left
+ * out. Four columns a pass, so that sums are loaded and stored less often. */
 #define COLUMNS(name, type, count) \
-    static void name##_add(type *restrict lane, const type *restrict a, \
-                           type x, size_t rows) \
+    static __attribute__((noinline)) void name##_add( \
+        type *restrict sums, const type *restrict a, type x, size_t rows) \
     { \
         for (size_t r = 0; r < rows; r++) \
-            lane[r] += a[r] * x; \
+            sums[r] += a[r] * x; \
     } \
-    static void name##_add4(type *restrict lane, const type *restrict a, \
-                            ptrdiff_t step, const type *x, size_t rows) \
+    static __attribute__((noinline)) void name##_add4( \
+        type *restrict sums, const type *restrict a, ptrdiff_t step, \
+        const type *x, size_t rows) \
     { \
+        const type *b = a + step, *c = b + step, *d = c + step; \
         type x0 = x[0], x1 = x[count], x2 = x[2 * count], x3 = x[3 * count]; \
-        for (size_t r = 0; r < rows; r++) { \
-            type sum = lane[r] + a[r] * x0; \
-            sum += a[r + step] * x1; \
-            sum += a[r + 2 * step] * x2; \
-            lane[r] = sum + a[r + 3 * step] * x3; \
-        } \
+        for (size_t r = 0; r < rows; r++) \
+            sums[r] = sums[r] + a[r] * x0 + b[r] * x1 + c[r] * x2 + d[r] * x3; \
     } \
     static void name(type *dots, const type *a, ptrdiff_t step, const type *x, \
                      size_t rows, size_t n) \
     { \
-        type lane[count][TT_DOT_ROWS]; \
-        size_t c = 0, used = count; \
-        while (used / 2 >= n && used > 1) \
-            used /= 2; \
-        for (size_t l = 0; l < used; l++) \
-            memset(lane[l], 0, rows * sizeof(type)); \
-        for (; c + 4 * count <= n; c += 4 * count) \
-            for (size_t l = 0; l < count; l++) \
-                name##_add4(lane[l], a + (ptrdiff_t)(c + l) * step, \
-                            count * step, x + c + l, rows); \
-        for (; c < n; c++) \
-            name##_add(lane[c % count], a + (ptrdiff_t)c * step, x[c], rows); \
-        while (used /= 2) \
-            for (size_t l = 0; l < used; l++) \
-                for (size_t r = 0; r < rows; r++) \
-                    lane[l][r] += lane[l + used][r]; \
-        memcpy(dots, lane[0], rows * sizeof(type)); \
+        type sums[LEVELS][TT_DOT_ROWS]; \
+        size_t lanes = count; \
+        while (lanes / 2 >= n && lanes > 1) \
+            lanes /= 2; \
+        for (size_t k = 0, top = 0; k < lanes; k++) { \
+            size_t c = reverse(k, lanes); \
+            memset(sums[top], 0, rows * sizeof(type)); \
+            for (; c + 3 * count < n; c += 4 * count) \
+                name##_add4(sums[top], a + (ptrdiff_t)c * step, count * step, \
+                            x + c, rows); \
+            for (; c < n; c += count) \
+                name##_add(sums[top], a + (ptrdiff_t)c * step, x[c], rows); \
+            for (size_t bits = k; bits & 1; bits /= 2, top--) \
+                name##_add(sums[top - 1], sums[top], 1, rows); \
+            top++; \
+        } \
+        memcpy(dots, sums[0], rows * sizeof(type)); \
     }
 
 COLUMNS(columns_f64, double, TT_SUM_LANES)

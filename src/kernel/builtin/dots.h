@@ -9,7 +9,7 @@
 #include "kernel/builtin/sums.h"
 
 /* Rows at once, at most. */
-#define TT_DOT_ROWS 128
+#define TT_DOT_ROWS 512
 
 struct tt_dots {
     double (*f64)(const double *a, const double *b, size_t n);

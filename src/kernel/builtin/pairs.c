@@ -1,6 +1,7 @@
 #include "kernel/builtin/pairs.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -30,28 +31,40 @@ static inline void settle(void)
 #endif
 }
 
+/* Less than a vector goes through one of its own. */
 #define PAIR(name, type, op) \
-    typedef type name##_vector __attribute__(( \
+    typedef type name##_vector __attribute__((vector_size(TT_ISA_VECTOR))); \
+    typedef type name##_memory __attribute__(( \
         vector_size(TT_ISA_VECTOR), aligned(sizeof(type)), may_alias)); \
-    static void name(void *to, const void *left, const void *right, size_t n, \
+    static __attribute__((noinline)) void name##_few( \
+        char *out, const char *a, const char *b, size_t size) \
+    { \
+        name##_vector x = {0}, y = {0}; \
+        memcpy(&x, a, size); \
+        memcpy(&y, b, size); \
+        x = x op y; \
+        memcpy(out, &x, size); \
+    } \
+    static void name(void *out, const void *a, const void *b, size_t n, \
                      bool past) \
     { \
-        const size_t width = TT_ISA_VECTOR / sizeof(type); \
-        type *out = to; \
-        const type *a = left, *b = right; \
-        size_t i = 0; \
-        for (; past && i < n && (uintptr_t)(out + i) % TT_ISA_VECTOR; i++) \
-            out[i] = a[i] op b[i]; \
-        for (; past && i + width <= n; i += width) \
-            store_past(out + i, (bits)(*(const name##_vector *)(a + i) op * \
-                                       (const name##_vector *)(b + i))); \
-        for (; i + width <= n; i += width) \
-            *(name##_vector *)(out + i) = *(const name##_vector *)(a + i) op * \
-                                          (const name##_vector *)(b + i); \
-        for (; i < n; i++) \
-            out[i] = a[i] op b[i]; \
-        if (past) \
+        size_t i = 0, size = n * sizeof(type); \
+        char *to = out; \
+        const char *x = a, *y = b; \
+        if (past) { \
+            size_t head = -(uintptr_t)to % TT_ISA_VECTOR; \
+            i = head < size ? head : size; \
+            name##_few(to, x, y, i); \
+            for (; i + TT_ISA_VECTOR <= size; i += TT_ISA_VECTOR) \
+                store_past(to + i, (bits)(*(const name##_memory *)(x + i) op * \
+                                          (const name##_memory *)(y + i))); \
             settle(); \
+        } \
+        for (; i + TT_ISA_VECTOR <= size; i += TT_ISA_VECTOR) \
+            *(name##_memory *)(to + i) = *(const name##_memory *)(x + i) op * \
+                                         (const name##_memory *)(y + i); \
+        if (i < size) \
+            name##_few(to + i, x + i, y + i, size - i); \
     }
 
 PAIR(multiply_f64, double, *)
