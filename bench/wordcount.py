@@ -138,7 +138,7 @@ def main(megabytes=200, rounds=15, *files):
         }, 3, {"Counter(text.split()), bytes": 8})
 
         names = small_files(folder, text)
-        compare("all words of 1,000 small files, commands",
+        compare("all words, 1,000 files",
                 sum(map(os.path.getsize, names)), {
                     "tutti wordcount --all": lambda: wall(
                         TUTTI, "wordcount", "--all", *names),

@@ -75,8 +75,9 @@ typedef struct tutti_wordcount tutti_wordcount;
  * paths: `n` names of files; "-" is standard input. What is no plain file is
  *        read to its end, once.
  * options: NULL for the defaults. Places that take C functions as calls. Its
- *        progress counts pieces of files, and is also called, ten times a
- *        second, while the caller waits for a pipe.
+ *        progress counts tasks, which are files or pieces of them; while
+ *        directories are listed or a pipe is read it is called ten times a
+ *        second, with 0 of 1, and the deadline does not hold.
  * Errors: TUTTI_EARG (a word that is empty, has space in it, is punctuation
  *        alone or above 64 KiB; a word beside `top`; no path), TUTTI_EMEM,
  *        tutti_loop_run()'s: TUTTI_EPLACE, TUTTI_ECANCEL, TUTTI_ETIME.
@@ -84,9 +85,9 @@ typedef struct tutti_wordcount tutti_wordcount;
  *        the call.
  * Threads: any.
  * Cost:  a read of each file, 256 KiB at a time, in pieces of 4 MiB; memory of
- *        some hundred bytes a file, 0.4 MiB a worker, and with `top` of some
- *        100 bytes a distinct word and worker. A run above 64 KiB counts as
- * one, and is no word.
+ *        some 100 bytes a file, 0.4 MiB a worker, and with `top` of 100 to 200
+ *        bytes a distinct word and worker. A run above 64 KiB counts as one,
+ *        and is no word.
  */
 TUTTI_MUST_CHECK tutti_status tutti_wordcount_run(
     tutti_wordcount **out, const tutti_wordcount_query *query,
@@ -102,9 +103,10 @@ uint64_t tutti_wordcount_total(const tutti_wordcount *count);
 /** Tells what became of a file; they are in the order of their paths, those of
  * a directory by name in its stead.
  *
- * count: of tutti_wordcount_run(); i: 0, 1, ...; file: [out] its strings live
- * as long as the count. Returns: false when there is no i-th file. Threads:
- * any.  Cost: a copy.
+ * count: of tutti_wordcount_run(); i: 0, 1, ...
+ * file:  [out] its strings live as long as the count.
+ * Returns: false when there is no i-th file.
+ * Threads: any.  Cost: a copy.
  */
 bool tutti_wordcount_file_at(const tutti_wordcount *count, size_t i,
                              tutti_wordcount_file *file);
@@ -112,8 +114,8 @@ bool tutti_wordcount_file_at(const tutti_wordcount *count, size_t i,
 /** Tells one of the `top` most frequent words: by count, the highest first,
  * then by bytes.
  *
- * count: of tutti_wordcount_run(); i: 0, 1, ...; entry: [out] its word lives as
- *        long as the count.
+ * count: of tutti_wordcount_run(); i: 0, 1, ...
+ * entry: [out] its word lives as long as the count.
  * Returns: false when there is no i-th word.
  * Threads: any.  Cost: a copy.
  */

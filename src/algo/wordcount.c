@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "algo/wordask.h"
 #include "algo/wordfiles.h"
 #include "algo/wordscan.h"
 #include "core/clock.h"
@@ -19,7 +20,6 @@
 
 #define PIECE ((uint64_t)4 << 20) /* bytes of a piece, and of a task */
 #define OPENING (32u << 10) /* bytes that could be read while one is opened */
-#define LOOK 100            /* ms between two calls of progress */
 
 struct tutti_wordcount {
     struct tt_wordfiles files;
@@ -109,12 +109,10 @@ static tutti_status aim(struct job *job, const tutti_wordcount_query *query)
     return TUTTI_OK;
 }
 
-/* A file, and who is asked now and then whether to go on. */
 struct source {
     int fd;
-    const tutti_options *options; /* NULL: nobody */
-    uint64_t asked, got;
-    bool cancelled;
+    struct tt_wordask ask; /* of a stream: whether to go on */
+    uint64_t got;          /* bytes of it */
 };
 
 static int64_t read_at(void *source, void *to, size_t size, uint64_t at)
@@ -135,16 +133,6 @@ static int64_t read_at(void *source, void *to, size_t size, uint64_t at)
     return (int64_t)got;
 }
 
-/* Whether to go on. */
-static bool ask(struct source *s)
-{
-    const tutti_options *options = s->options;
-    s->asked = tt_clock();
-    s->cancelled = options && options->progress &&
-                   options->progress(options->progress_arg, 0, 1);
-    return !s->cancelled;
-}
-
 static int64_t read_on(void *source, void *to, size_t size, uint64_t at)
 {
     struct source *s = source;
@@ -152,8 +140,8 @@ static int64_t read_on(void *source, void *to, size_t size, uint64_t at)
     (void)at;
     while (got < size) {
         struct pollfd ready = {s->fd, POLLIN, 0};
-        int one = poll(&ready, 1, LOOK);
-        if ((one < 1 || tt_clock() - s->asked > LOOK * 1000000u) && !ask(s))
+        int one = poll(&ready, 1, TT_WORDASK_MS);
+        if (one < 1 ? !tt_wordask_now(&s->ask) : !tt_wordask_soon(&s->ask))
             return -1;
         if (one < 1)
             continue;
@@ -198,9 +186,10 @@ static bool note(struct tt_wordfile *file, enum tt_wordscan_end how, int error)
     return how != TT_WORDSCAN_MEMORY;
 }
 
-static int open_file(const struct tt_wordfile *file)
+/* `more`: O_NONBLOCK for what was a plain file and may be a pipe by now. */
+static int open_file(const struct tt_wordfile *file, int more)
 {
-    return open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | more);
 }
 
 /* False: no memory. */
@@ -208,7 +197,7 @@ static bool count_part(struct job *job, struct tt_wordscan *scan,
                        const struct part *part)
 {
     struct tt_wordfile *file = part->file;
-    struct source source = {.fd = open_file(file)};
+    struct source source = {.fd = open_file(file, O_NONBLOCK)};
     struct stat st;
     uint64_t count = 0;
     if (source.fd < 0)
@@ -248,7 +237,8 @@ static bool open_stream(struct source *s, const struct tt_wordfile *file)
     if (!strcmp(file->path, "-"))
         s->fd = STDIN_FILENO;
     else
-        while ((s->fd = open_file(file)) < 0 && errno == EINTR && ask(s))
+        while ((s->fd = open_file(file, 0)) < 0 && errno == EINTR &&
+               tt_wordask_now(&s->ask))
             ;
     return s->fd >= 0;
 }
@@ -257,7 +247,7 @@ static tutti_status count_stream(struct job *job, struct tt_wordscan *scan,
                                  struct tt_wordfile *file,
                                  const tutti_options *options)
 {
-    struct source source = {.options = options, .asked = tt_clock()};
+    struct source source = {.ask = {options, tt_clock(), false}};
     enum tt_wordscan_end how = TT_WORDSCAN_FAILED;
     uint64_t count = 0;
     if (open_stream(&source, file))
@@ -266,7 +256,7 @@ static tutti_status count_stream(struct job *job, struct tt_wordscan *scan,
     int error = errno;
     if (source.fd > STDIN_FILENO)
         close(source.fd);
-    if (source.cancelled)
+    if (source.ask.refused)
         return tt_fail(TUTTI_ECANCEL, "cancelled while %s was read",
                        file->path);
     file->count = count;
@@ -293,7 +283,7 @@ static tutti_status count_streams(struct job *job, const tutti_options *options)
 static bool is_binary(const struct tt_wordfile *file)
 {
     char start[8192];
-    struct source source = {.fd = open_file(file)};
+    struct source source = {.fd = open_file(file, O_NONBLOCK)};
     int64_t got = source.fd < 0 ? 0 : read_at(&source, start, sizeof start, 0);
     if (source.fd >= 0)
         close(source.fd);
@@ -396,8 +386,8 @@ tutti_status tutti_wordcount_run(tutti_wordcount **out,
         return tt_fail_memory("a count of words");
     status = aim(&job, query);
     if (!status)
-        status =
-            tt_wordfiles_find(&job.result->files, paths, n, query->recursive);
+        status = tt_wordfiles_find(&job.result->files, paths, n,
+                                   query->recursive, options);
     if (!status)
         status = plan(&job);
     if (!status)

@@ -69,6 +69,11 @@ static tutti_status visit(struct tt_wordfiles *files, const char *directory,
     if (entry->d_type != DT_UNKNOWN && entry->d_type != DT_REG &&
         entry->d_type != DT_DIR)
         return TUTTI_OK;
+    if (!tt_wordask_soon(&files->ask))
+        return tt_fail(TUTTI_ECANCEL,
+                       "cancelled while the files in %s were "
+                       "listed",
+                       directory);
     const char *slash = directory[strlen(directory) - 1] == '/' ? "" : "/";
     if (asprintf(&path, "%s%s%s", directory, slash, entry->d_name) < 0)
         return fail_memory();
@@ -166,9 +171,10 @@ static tutti_status find_twice(struct tt_wordfiles *files)
 
 tutti_status tt_wordfiles_find(struct tt_wordfiles *out,
                                const char *const *paths, size_t n,
-                               bool recursive)
+                               bool recursive, const tutti_options *options)
 {
     tutti_status status = TUTTI_OK;
+    out->ask.options = options;
     for (size_t i = 0; !status && i < n; i++)
         status = add_given(out, paths[i], recursive);
     return status ? status : find_twice(out);

@@ -9,6 +9,8 @@
 
 #include <tutti/wordcount.h>
 
+#include "algo/wordask.h"
+
 struct tt_wordfile {
     char *path;
     uint64_t size; /* when it was found */
@@ -25,13 +27,14 @@ struct tt_wordfile {
 struct tt_wordfiles {
     struct tt_wordfile *files;
     size_t n, room;
+    struct tt_wordask ask; /* while they are found */
 };
 
 /* Finds all files of `paths`, and which of them are there twice. *out begins as
  * zeros, and is ended by tt_wordfiles_fini() in any case. */
 tutti_status tt_wordfiles_find(struct tt_wordfiles *out,
                                const char *const *paths, size_t n,
-                               bool recursive);
+                               bool recursive, const tutti_options *options);
 
 void tt_wordfiles_fini(struct tt_wordfiles *files);
 

@@ -521,6 +521,28 @@ static void who_waits_for_a_pipe_can_be_cancelled(void **state)
     close(fd);
 }
 
+static void who_lists_files_can_be_cancelled(void **state)
+{
+    (void)state;
+    static const char *const path = "tree";
+    int asked = 3;
+    tutti_wordcount *count = NULL;
+    tutti_wordcount_query query = TUTTI_WORDCOUNT_QUERY_INIT;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    query.recursive = true;
+    options.progress = refuse;
+    options.progress_arg = &asked;
+    assert_int_equal(tutti_wordcount_run(&count, &query, &path, 1, &options),
+                     TUTTI_ECANCEL);
+    assert_string_equal(tutti_detail(),
+                        "cancelled while the files in tree were listed");
+    options.size = 3;
+    assert_int_equal(tutti_wordcount_run(&count, &query, &path, 1, &options),
+                     TUTTI_EARG);
+    assert_int_equal(asked, 4);
+    assert_null(count);
+}
+
 static tutti_status scenario(void *arg)
 {
     static const char *const paths[] = {"tree", "none", "log"};
@@ -570,6 +592,7 @@ int main(void)
         cmocka_unit_test(a_directory_stands_for_its_files),
         cmocka_unit_test(questions_are_checked),
         cmocka_unit_test(who_waits_for_a_pipe_can_be_cancelled),
+        cmocka_unit_test(who_lists_files_can_be_cancelled),
         cmocka_unit_test(without_memory_there_is_one_line),
     };
     return cmocka_run_group_tests(tests, enter, leave);
