@@ -23,6 +23,15 @@ struct call {
     tutti_options options;
 };
 
+/* The arrays are large: what they hold before they are read is left as it is.
+ */
+static void begin(struct call *call, const char *name)
+{
+    call->name = name;
+    call->arrays = 0;
+    call->options = (tutti_options)TUTTI_OPTIONS_INIT;
+}
+
 static int look(void *context, size_t done, size_t n)
 {
     (void)context, (void)done, (void)n;
@@ -35,7 +44,6 @@ static int look(void *context, size_t done, size_t n)
 /* on: None is here and nowhere else, whatever the environment says. */
 static int read_how(struct call *call, PyObject *on, PyObject *workers)
 {
-    call->options = (tutti_options)TUTTI_OPTIONS_INIT;
     if (on == Py_None) {
         if (tutti_place_open(&call->options.place, "serial") == TUTTI_OK)
             return 0;
@@ -236,9 +244,10 @@ static void merge(struct axes *axes, int operands)
  * broadcast to. False: they are none. */
 static bool lay_out(const struct call *call, tutti_matrix *out)
 {
-    struct axes axes = {0};
+    struct axes axes;
     const struct tt_py_array *first = &call->array[0];
     int operands = call->arrays;
+    axes.n = 0;
     for (int i = 0; i < first->ndim; i++) {
         if (first->shape[i] == 1)
             continue;
@@ -290,7 +299,8 @@ static bool count_is(const char *name, Py_ssize_t n, Py_ssize_t wanted)
 /* total(x, on, workers): a number, or None if x does not lie as a matrix. */
 PyObject *tt_py_total(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct call call = {.name = "tutti.linalg.sum"};
+    struct call call;
+    begin(&call, "tutti.linalg.sum");
     PyObject *sum = NULL;
     tutti_matrix x;
     int64_t value; /* or a float */
@@ -314,7 +324,8 @@ done:
 /* dot(a, b, on, workers) */
 PyObject *tt_py_dot(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct call call = {.name = "tutti.linalg.dot"};
+    struct call call;
+    begin(&call, "tutti.linalg.dot");
     const struct tt_py_array *a = &call.array[0], *b = &call.array[1];
     PyObject *sum = NULL;
     int64_t value; /* or another number */
@@ -340,7 +351,8 @@ done:
 /* matvec(y, a, x, on, workers): y */
 PyObject *tt_py_matvec(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct call call = {.name = "tutti.linalg.matvec"};
+    struct call call;
+    begin(&call, "tutti.linalg.matvec");
     const struct tt_py_array *a = &call.array[0], *x = &call.array[1],
                              *y = &call.array[2];
     PyObject *result = NULL;
@@ -420,13 +432,15 @@ done:
  * matrices. */
 PyObject *tt_py_multiply(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct call call = {.name = "tutti.linalg.multiply"};
+    struct call call;
+    begin(&call, "tutti.linalg.multiply");
     return pair(module, &call, args, n, tutti_multiply);
 }
 
 /* add(out, a, b, on, workers), likewise */
 PyObject *tt_py_add(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct call call = {.name = "tutti.linalg.add"};
+    struct call call;
+    begin(&call, "tutti.linalg.add");
     return pair(module, &call, args, n, tutti_add);
 }
