@@ -290,13 +290,10 @@ static bool is_binary(const struct tt_wordfile *file)
     return got > 0 && memchr(start, 0, (size_t)got);
 }
 
-static bool is_cut(struct tt_wordfile *file)
+/* Bytes of a file that are read in pieces. */
+static uint64_t size_of(const struct tt_wordfile *file)
 {
-    if (file->stream || !tt_wordfiles_counts(file))
-        return false;
-    if (file->size > PIECE && is_binary(file))
-        tt_wordfiles_note(file, TUTTI_WORDCOUNT_BINARY, 0);
-    return tt_wordfiles_counts(file);
+    return file->stream || !tt_wordfiles_counts(file) ? 0 : file->size;
 }
 
 /* Cuts all files into pieces, and gathers pieces into tasks. */
@@ -304,8 +301,12 @@ static tutti_status plan(struct job *job)
 {
     struct tt_wordfiles *files = &job->result->files;
     size_t n = 0;
-    for (size_t i = 0; i < files->n; i++)
-        n += (size_t)(files->files[i].size / PIECE) + 1;
+    for (size_t i = 0; i < files->n; i++) {
+        struct tt_wordfile *file = &files->files[i];
+        if (size_of(file) > PIECE && is_binary(file))
+            tt_wordfiles_note(file, TUTTI_WORDCOUNT_BINARY, 0);
+        n += (size_t)(size_of(file) / PIECE) + 1;
+    }
     job->parts = malloc(n * sizeof *job->parts);
     job->tasks = malloc((n + 1) * sizeof *job->tasks);
     if (!job->parts || !job->tasks)
@@ -313,7 +314,7 @@ static tutti_status plan(struct job *job)
     uint64_t gathered = PIECE;
     for (size_t i = 0; i < files->n; i++) {
         struct tt_wordfile *file = &files->files[i];
-        uint64_t size = is_cut(file) ? file->size : 0;
+        uint64_t size = size_of(file);
         for (uint64_t at = 0, end; at < size; at = end) {
             end = size - at > PIECE ? at + PIECE : size;
             if (gathered + (end - at) > PIECE) {
