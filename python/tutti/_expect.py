@@ -3,6 +3,7 @@
 import functools
 import itertools
 import operator
+import os
 import warnings
 from array import array
 
@@ -184,7 +185,11 @@ def _function(f, n, name):
     if isinstance(f, Kernel):
         return f
     if isinstance(f, str):
-        return kernel(_text(f, n))
+        text = _text(f, n)
+        own = text.replace('#line 1 "expression"', "")
+        if '"' in own or "{" not in own:
+            return kernel(text)  # its headers, or its file, may change
+        return _compiled(text, os.environ.get("CC"))
     from ._native import known, of_points
 
     if known(f):
@@ -195,6 +200,11 @@ def _function(f, n, name):
             % (name, type(f).__name__)
         )
     return f
+
+
+@functools.lru_cache(64)
+def _compiled(text, compiler):
+    return kernel(text)
 
 
 def _text(text, n):

@@ -171,6 +171,14 @@ def test_blocks_of_c():
         tutti.expect(NORM, UNIT, 12345))
 
 
+def test_a_file_that_changes(tmp_path):
+    path = tmp_path / "f.c"
+    for factor in (1, 3):
+        path.write_text("double f(double x) { return %d * x; }" % factor)
+        e = tutti.expect("%s:f" % path, [(0, 1)], 10000)
+        assert near(e, factor / 2)
+
+
 @pytest.mark.parametrize("f, rho, more", [
     ("x0 * x0", "x0 < 1 ? 2 * x0 : 0", {}),
     ("x0 < 1 ? x0 * x0 : 0 / (x0 - x0)", "x0 < 1 ? 2 * x0 : 0", {}),
