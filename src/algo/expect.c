@@ -205,6 +205,8 @@ tutti_status tutti_expect_by(tutti_expectation *out, tutti_expect_runner runner,
     return status;
 }
 
+#define NO_MEMORY "no memory"
+
 /* What a run of kernels needs. */
 struct call {
     struct tt_sampler *sampler;
@@ -235,7 +237,8 @@ static tutti_status tell_value(void)
     const char *why = strstr(tutti_detail(), "failed: ");
     char text[500];
     snprintf(text, sizeof text, "%s", why ? why + 8 : tutti_detail());
-    return tt_fail(TUTTI_EARG, "%s", text);
+    bool memory = strncmp(text, NO_MEMORY, strlen(NO_MEMORY)) == 0;
+    return tt_fail(memory ? TUTTI_EMEM : TUTTI_EARG, "%s", text);
 }
 
 static tutti_status run_round(void *arg, tutti_expect_part *out,

@@ -81,7 +81,8 @@ static tutti_status write_entry(char **text, const struct tt_signature *s,
             s->name);
     put_body(to, s, n);
     fputs("}\n", to);
-    if (fclose(to) == 0)
+    bool failed = ferror(to) != 0;
+    if (fclose(to) == 0 && !failed)
         return TUTTI_OK;
     free(*text);
     return tt_fail_memory("a kernel's text");

@@ -13,6 +13,7 @@
 #include <tutti/sys/expect.h>
 
 #include "../kernel/scratch.h"
+#include "fault.h"
 #include "seed.h"
 
 static const char norm_text[] =
@@ -400,6 +401,52 @@ static void progress_counts_samples(void **state)
     tutti_kernel_close(f);
 }
 
+static tutti_status expect_once(void *arg)
+{
+    static double box[200];
+    tutti_kernel *f = NULL, *density = NULL;
+    tutti_expect_options how = TUTTI_EXPECT_OPTIONS_INIT;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    tutti_expectation e;
+    (void)arg;
+    for (size_t d = 0; d < 100; d++)
+        box[2 * d + 1] = 1;
+    how.samples = 5000;
+    options.on = "serial";
+    tutti_status status = tutti_kernel_text(&f, norm_text, NULL);
+    if (!status)
+        status = tutti_kernel_text(
+            &density, "double rho(const double *x, int n) { return 1; }", NULL);
+    how.density = density;
+    if (!status)
+        status = tutti_expect(&e, f, box, 100, &how, &options);
+    tutti_kernel_close(f);
+    tutti_kernel_close(density);
+    return status;
+}
+
+static tutti_status piece_once(void *f)
+{
+    static double box[200];
+    const tutti_expect_options how = TUTTI_EXPECT_OPTIONS_INIT;
+    const tutti_expect_round round = {8192, 9000, 4096, UINT32_MAX};
+    tutti_expect_part part;
+    for (size_t d = 0; d < 100; d++)
+        box[2 * d + 1] = 1;
+    return tutti_expect_piece(&part, f, box, 100, &how, &round);
+}
+
+static void each_call_fails(void **state)
+{
+    (void)state;
+    assert_int_equal(expect_once(NULL), TUTTI_OK); /* it is compiled now */
+    assert_true(tt_fault_each(expect_once, NULL) > 10);
+    tutti_kernel *f = kernel(norm_text);
+    assert_int_equal(piece_once(f), TUTTI_OK);
+    assert_true(tt_fault_each(piece_once, f) > 3);
+    tutti_kernel_close(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_standard_error_is_reached),
         cmocka_unit_test(few_samples_have_no_error),
         cmocka_unit_test(progress_counts_samples),
+        cmocka_unit_test(each_call_fails),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }
