@@ -84,6 +84,37 @@ static void sums_in_the_promised_order(void **state)
     tutti_kernel_close(k);
 }
 
+/* Whoever folds blocks by itself gets the same bits. */
+static void folds_blocks_one_by_one(void **state)
+{
+    enum { N = 5000, UNIT = 512, BLOCKS = (N + UNIT - 1) / UNIT };
+    static double x[N], lanes[BLOCKS][32];
+    double one, other;
+    (void)state;
+    tutti_kernel *k = must_make("double f(double x) { return x / 3; }");
+    for (int i = 0; i < N; i++)
+        x[i] = i * 0.7 - 1000;
+    for (size_t b = 0; b < BLOCKS; b++) {
+        size_t n = b + 1 < BLOCKS ? UNIT : N - b * UNIT;
+        assert_int_equal(
+            tutti_kernel_fold(k, lanes[b], TUTTI_OP_SUM, x + b * UNIT, 1, n),
+            TUTTI_OK);
+    }
+    assert_int_equal(tutti_kernel_reduce(NULL, &one, TUTTI_OP_SUM, TUTTI_F64,
+                                         lanes, 1, BLOCKS * 32, 32, NULL),
+                     TUTTI_OK);
+    assert_int_equal(
+        tutti_kernel_reduce(k, &other, TUTTI_OP_SUM, 0, x, 1, N, UNIT, NULL),
+        TUTTI_OK);
+    assert_memory_equal(&one, &other, sizeof one);
+    assert_int_equal(tutti_kernel_fold(k, NULL, TUTTI_OP_SUM, x, 1, 5),
+                     TUTTI_EARG);
+    said("an array is NULL");
+    assert_int_equal(tutti_kernel_fold(k, lanes, 0, x, 1, 5), TUTTI_EARG);
+    said("no such operation");
+    tutti_kernel_close(k);
+}
+
 /* All operations on all types, over 0 .. n-1 less 3 where that can be. */
 static void reduces_all_types(void **state)
 {
@@ -395,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(sums_in_the_promised_order),
+        TEST(folds_blocks_one_by_one),
         TEST(reduces_all_types),
         cmocka_unit_test(wraps_and_spreads_nan),
         TEST(refuses_reductions),
