@@ -231,6 +231,26 @@ def _array(k, items):
     return made
 
 
+def _check_range(k, items):
+    """Whether the kernel's type holds all of a range exactly, as the library
+    asks of the ranges that it goes over itself."""
+    low, high = sorted((items[0], items[-1]))
+    size = int(k.item[-2:])
+    if k.item[0] == "f":
+        bits = items[0] | (items.step if len(items) > 1 else 0)
+        unit = bits & -bits or 1
+        fits = max(-low, high) // unit <= 1 << (53 if size == 64 else 24)
+    elif k.item[0] == "u":
+        fits = low >= 0 and high < 1 << size
+    else:
+        fits = low >= -1 << (size - 1) and high < 1 << (size - 1)
+    if not fits:
+        raise ValueError(
+            "%s: the range %d to %d in steps of %d goes beyond what %s holds "
+            "exactly" % (k.signature, items[0], items[-1], items.step, k.item)
+        )
+
+
 class _Work:
     """What a loop goes over: an array, or a range by its start, its step and
     its length; n tasks of `width` values, whose results have a shape."""
@@ -242,6 +262,8 @@ class _Work:
             )
         self.width = 1
         if isinstance(items, range) and k.form in ("scalar", "block"):
+            if items:
+                _check_range(k, items)
             self.items = (items.start, items.step, len(items))
             self.n = len(items)
             self.shape = (self.n,)

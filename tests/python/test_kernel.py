@@ -164,6 +164,27 @@ def test_refuses_items(items, kind, said):
         tutti.map(tutti.kernel(SQUARE), items)
 
 
+@pytest.mark.parametrize("item, fits, not_", [
+    ("double", range(2**53 - 1, 2**53 + 1), range(2**53, 2**53 + 2)),
+    ("double", range(-2**60, 2**60, 2**50), range(1, 2**60, 2**50)),
+    ("float", range(-2**24, -2**24 + 2), range(-2**24 - 1, -2**24)),
+    ("int32_t", range(2**31 - 2, 2**31), range(2**31 - 1, 2**31 + 1)),
+    ("uint32_t", range(1, -1, -1), range(1, -2, -1)),
+    ("int64_t", range(-2**63, -2**63 + 2), range(2**70, 2**70 + 2)),
+    ("uint64_t", range(2**62, 2**62 + 2), range(-1, 1)),
+])
+def test_ranges_hold_exactly(item, fits, not_):
+    k = tutti.kernel("%s f(%s x) { return x; }" % (item, item))
+    for on in "serial", "processes:2":
+        assert tutti.map(k, fits, on=on).tolist() == list(fits)
+        for call in tutti.map, tutti.reduce:
+            with pytest.raises(ValueError, match="holds exactly"):
+                call(k, not_, on=on)
+    assert k(fits).tolist() == list(fits)
+    with pytest.raises(ValueError, match="holds exactly"):
+        k(not_)
+
+
 def test_refuses():
     k = tutti.kernel(SQUARE)
     with pytest.raises(TypeError, match="mapped over one array, got 2"):
