@@ -23,7 +23,8 @@
 #define RUN_TILES 16
 
 #define TASKS 4096 /* at most, where columns are cut */
-#define ENOUGH 256 /* tiles that need no more tasks */
+#define ENOUGH 256 /* tiles that need no more tasks, */
+#define LONGEST 64 /* if they have no more blocks */
 
 struct matvec {
     tutti_type type;
@@ -195,7 +196,8 @@ static size_t cut(struct matvec *m)
     m->by_columns = by_columns(m->a, m->size);
     m->tile = tile_rows(m);
     size_t tiles = (m->a.rows + m->tile - 1) / m->tile;
-    size_t least = tiles >= ENOUGH ? blocks : ROWS / m->tile;
+    bool whole = tiles >= ENOUGH && blocks <= LONGEST;
+    size_t least = whole ? blocks : ROWS / m->tile;
     size_t fewest = (size_t)((double)blocks * (double)tiles / TASKS);
     m->chunk = power_of_two(least > fewest ? least : fewest);
     m->chunks = (blocks - 1) / m->chunk + 1;
