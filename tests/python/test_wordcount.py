@@ -152,8 +152,8 @@ def test_threads_of_python_go_on(tmp_path):
 
 WAITS = """
 import sys, tutti
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     tutti.wordcount("a", sys.argv[1])
 except KeyboardInterrupt:
     print("interrupted")
