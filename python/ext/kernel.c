@@ -373,10 +373,16 @@ static PyType_Slot slots[] = {
     {0, NULL},
 };
 
+#ifdef Py_TPFLAGS_DISALLOW_INSTANTIATION
+#define NEVER_BY_HAND Py_TPFLAGS_DISALLOW_INSTANTIATION
+#else /* before 3.10 */
+#define NEVER_BY_HAND 0
+#endif
+
 PyType_Spec tt_py_kernel_spec = {
     .name = "tutti._tutti.Kernel",
     .basicsize = sizeof(struct tt_py_kernel),
-    .flags = Py_TPFLAGS_DEFAULT,
+    .flags = Py_TPFLAGS_DEFAULT | NEVER_BY_HAND,
     .slots = slots,
 };
 

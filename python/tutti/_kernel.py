@@ -192,7 +192,7 @@ def _numpy():
 
 
 def is_array(items):
-    return hasattr(items, "__array_interface__") or isinstance(
+    return hasattr(items, "__array__") or isinstance(
         items, memoryview) or type(items).__module__ == "array"
 
 

@@ -1,5 +1,6 @@
 """Kernels from C text: maps, reductions, launches, travel."""
 
+import array
 import os
 import pickle
 import signal
@@ -135,6 +136,16 @@ def test_any_list_calls_it():
         assert tutti.reduce(k, numpy.arange(4.0), on=pool) == 18
 
 
+class Wrapped:
+    """As data frames and tensors are arrays."""
+
+    def __init__(self, a):
+        self.a = a
+
+    def __array__(self, dtype=None, copy=None):
+        return self.a
+
+
 def test_memory_as_it_comes():
     k = tutti.kernel(SQUARE)
     a = numpy.arange(24.0).reshape(4, 6)
@@ -145,6 +156,10 @@ def test_memory_as_it_comes():
     a.flags.writeable = False
     assert tutti.map(k, a).shape == (4, 6)
     assert tutti.map(k, numpy.array(3.0)) == 10
+    assert (tutti.map(k, memoryview(a)) == a ** 2 + 1).all()
+    assert (tutti.map(k, array.array("d", [1, 2])) == [2, 5]).all()
+    assert (tutti.map(k, Wrapped(a)) == a ** 2 + 1).all()
+    assert (tutti.map(k, (x for x in (1, 2))) == [2, 5]).all()
     assert tutti.map(k, numpy.empty(0)).shape == (0,)
     assert tutti.map(k, []).shape == (0,)
     assert tutti.map(k, range(0)).shape == (0,)
@@ -339,6 +354,22 @@ def test_pickles():
     k = tutti.kernel(SQUARE)
     assert pickle.loads(pickle.dumps(k))(2) == 5
     assert tutti.map(lambda x: k(x), [1, 2], on="processes:2") == [2, 5]
+
+
+def test_threads_make_kernels():
+    """One text in many threads at once, and others beside it."""
+    found = []
+
+    def work(i):
+        k = tutti.kernel("double f(double x) { return x + %d; }" % (i % 3))
+        found.append(k(i) - i % 3 == i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 12
 
 
 def test_crash_is_told():
