@@ -191,7 +191,7 @@ static void draw_all(double *out, size_t stride,
                      const struct tt_philox_points *p, uint64_t first,
                      size_t groups)
 {
-    bool is_53 = p->bits == 53, unit = is_unit(p);
+    bool is_53 = p->bits == 53, unit = TT_ISA_VECTOR > 16 && is_unit(p);
     uint32_t c1 = (uint32_t)((is_53 ? first : first / 2) >> 32);
     uint32_t use = is_53 ? TT_PHILOX_53 : TT_PHILOX_32;
     struct keys keys;
