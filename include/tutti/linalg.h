@@ -103,15 +103,20 @@ TUTTI_MUST_CHECK tutti_status tutti_add(tutti_type type, tutti_matrix out,
 
 /** c = a b, the product of matrices.
  *
- * type:    of a, b and c. Products of floats are taken from a BLAS that is
- *          found at run time, held to one thread on blocks of rows that depend
- *          on the sizes alone: the same bits at any number of workers, for one
- *          type of machine and one BLAS; without one, by a kernel of ours.
+ * type:    of a, b and c; TUTTI_U64 and TUTTI_U32 too. Floats go to an
+ *          OpenBLAS that is loaded or installed and knows this CPU, held to one
+ *          thread, for all of the process, on blocks of rows that depend on the
+ *          sizes alone; where there is none, or a BLAS does not take the
+ *          strides, to a kernel of ours: the same bits at any number of
+ *          workers, for one type of machine, BLAS and layout.
  * c:       [out] a.rows by b.columns.
  * a, b:    a.columns is b.rows; if that is 0, c becomes zeros.
  * options: as above.
  * Errors:  as tutti_sum().
- * Threads: any.  Cost: 2 * a.rows * a.columns * b.columns operations.
+ * Threads: any.  Cost: 2 * a.rows * a.columns * b.columns operations; the
+ *          operands are copied some MiB at a time. The first call for floats
+ *          looks for an OpenBLAS, some milliseconds.
+ * Source:  packed panels in cache-sized blocks (Goto and van de Geijn, 2008).
  */
 TUTTI_MUST_CHECK tutti_status tutti_matmul(tutti_type type, tutti_matrix c,
                                            tutti_matrix a, tutti_matrix b,

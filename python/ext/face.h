@@ -366,6 +366,7 @@ PyObject *tt_py_address(PyObject *module, PyObject *buffer);
 PyObject *tt_py_total(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_dot(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_matvec(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *tt_py_matmul(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_multiply(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_add(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *tt_py_explain(PyObject *module, PyObject *unused);

@@ -383,6 +383,43 @@ done:
     return result;
 }
 
+/* matmul(c, a, b, on, workers): c */
+PyObject *tt_py_matmul(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct call call = {.name = "tutti.linalg.matmul"};
+    const struct tt_py_array *a = &call.array[0], *b = &call.array[1],
+                             *c = &call.array[2];
+    PyObject *result = NULL;
+    if (!count_is(call.name, n, 5) || read_how(&call, args[3], args[4]) < 0 ||
+        read_array(&call, args[1], false, "a") < 0 ||
+        read_array(&call, args[2], false, "b") < 0 ||
+        read_array(&call, args[0], true, "out") < 0 ||
+        check_ndim(&call, 0, "a", 2) < 0 || check_ndim(&call, 1, "b", 2) < 0 ||
+        check_ndim(&call, 2, "out", 2) < 0)
+        goto done;
+    if (b->shape[0] != a->shape[1]) {
+        refuse_shapes(&call, 0, "a", 1, "b",
+                      "b must have a row for each column of a");
+        goto done;
+    }
+    if (c->shape[0] != a->shape[0] || c->shape[1] != b->shape[1]) {
+        refuse_shapes(&call, 2, "out", 1, "b",
+                      "out must have the rows of a and the columns of b");
+        goto done;
+    }
+    size_t work;
+    if (__builtin_mul_overflow(a->size, (size_t)b->shape[1], &work))
+        work = SIZE_MAX;
+    PyThreadState *thread = enter(&call, work);
+    tutti_status status = tutti_matmul(a->type, matrix_of(c), matrix_of(a),
+                                       matrix_of(b), &call.options);
+    if (leave(module, thread, status) == 0)
+        result = Py_NewRef(args[0]);
+done:
+    drop(&call);
+    return result;
+}
+
 /* Whether the operands can be broadcast to the first. */
 static int check_broadcast(const struct call *call)
 {

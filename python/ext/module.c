@@ -197,6 +197,7 @@ static PyMethodDef methods[] = {
     {"total", FAST(tt_py_total), METH_FASTCALL, NULL},
     {"dot", FAST(tt_py_dot), METH_FASTCALL, NULL},
     {"matvec", FAST(tt_py_matvec), METH_FASTCALL, NULL},
+    {"matmul", FAST(tt_py_matmul), METH_FASTCALL, NULL},
     {"multiply", FAST(tt_py_multiply), METH_FASTCALL, NULL},
     {"add", FAST(tt_py_add), METH_FASTCALL, NULL},
     {"explain", tt_py_explain, METH_NOARGS, NULL},

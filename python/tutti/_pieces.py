@@ -14,6 +14,7 @@ from . import _tutti
 # of two of them, so that the tree of pieces is a part of the tree of blocks.
 BLOCK = 16384
 PIECES = 64
+ROWS = 256  # of a matrix
 
 
 def _cuts(n, size):
@@ -68,6 +69,25 @@ def matvec(out, a, x, on, workers):
     pieces = numpy.array_split(a, min(len(a), PIECES) or 1)
     parts = tutti.map(partial(_rows, x), pieces, on=on, workers=workers)
     out[...] = numpy.concatenate(parts)
+    return out
+
+
+def _product(b, a):
+    return _tutti.matmul(numpy.empty((len(a), b.shape[1]), a.dtype), a, b,
+                         None, None)
+
+
+def matmul(out, a, b, on, workers):
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] \
+            or out.shape != (len(a), b.shape[1]):
+        return _tutti.matmul(out, a, b, None, None)
+    # As src/algo/matmul.c cuts rows for a BLAS.
+    blocks = -(-len(a) // ROWS) or 1
+    step = -(-len(a) // (blocks + (blocks > 1 and blocks % 2))) or 1
+    pieces = [a[i:i + step] for i in range(0, len(a), step)]
+    parts = tutti.map(partial(_product, b), pieces, on=on, workers=workers)
+    if parts:
+        out[...] = numpy.concatenate(parts)
     return out
 
 

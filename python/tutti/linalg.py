@@ -34,7 +34,7 @@ except ImportError as error:
 
 from . import _tutti
 
-__all__ = ["add", "dot", "matvec", "multiply", "sum"]
+__all__ = ["add", "dot", "matmul", "matvec", "multiply", "sum"]
 
 _asarray = numpy.asarray
 _empty = numpy.empty
@@ -111,6 +111,28 @@ def matvec(a, x, *, out=None, on="auto", workers=None):
 
         return _pieces.matvec(out, a, x, on, workers)
     return _tutti.matvec(out, a, x, on, workers)
+
+
+def matmul(a, b, *, out=None, on="auto", workers=None):
+    """The product of two matrices, of any shape; of one row or one column too.
+
+    Whole numbers are exact, modulo 2^64 or 2^32. Floats are multiplied by an
+    OpenBLAS that is loaded or installed and knows this CPU, else by tutti: the
+    same bits at any number of workers, for one type of machine and one BLAS.
+    For out, on, workers and errors see the module.
+
+    >>> tutti.linalg.matmul([[1, 2], [3, 4]], [[1, 1], [0, 1]])
+    array([[1, 3],
+           [3, 7]])
+    """
+    a, b = _asarray(a), _asarray(b)
+    if out is None:
+        out = _empty((a.shape[:1] or (1,)) + (b.shape[1:2] or (1,)), a.dtype)
+    if (on != "auto" or _forced != "auto") and _away(on):
+        from . import _pieces
+
+        return _pieces.matmul(out, a, b, on, workers)
+    return _tutti.matmul(out, a, b, on, workers)
 
 
 def multiply(a, b, *, out=None, on="auto", workers=None):

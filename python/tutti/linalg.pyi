@@ -4,7 +4,7 @@ from typing import Any, Optional, Union
 import numpy
 from numpy.typing import ArrayLike
 
-__all__ = ["add", "dot", "matvec", "multiply", "sum"]
+__all__ = ["add", "dot", "matmul", "matvec", "multiply", "sum"]
 
 Array = numpy.ndarray[Any, Any]
 
@@ -21,6 +21,14 @@ def dot(
     on: Union[str, Executor, Any] = ...,
     workers: Optional[int] = ...,
 ) -> Any: ...
+def matmul(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    out: Optional[Array] = ...,
+    on: Union[str, Executor, Any] = ...,
+    workers: Optional[int] = ...,
+) -> Array: ...
 def matvec(
     a: ArrayLike,
     x: ArrayLike,

@@ -132,11 +132,12 @@ static size_t multiply_blocks(void *context, size_t begin, size_t end,
     return end;
 }
 
-/* An even number of blocks: most machines have an even number of cores. */
+/* An even number of blocks, as most machines have of cores, or one. A block is
+ * one itself: python/tutti/_pieces.py has the same rule. */
 static size_t block_rows(size_t rows)
 {
     size_t blocks = (rows + BLAS_ROWS - 1) / BLAS_ROWS;
-    blocks = rows < BLAS_ROWS / 2 ? 1 : blocks + blocks % 2;
+    blocks += blocks > 1 && blocks % 2;
     return (rows + blocks - 1) / blocks;
 }
 
