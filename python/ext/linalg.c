@@ -386,7 +386,8 @@ done:
 /* matmul(c, a, b, on, workers): c */
 PyObject *tt_py_matmul(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct call call = {.name = "tutti.linalg.matmul"};
+    struct call call;
+    begin(&call, "tutti.linalg.matmul");
     const struct tt_py_array *a = &call.array[0], *b = &call.array[1],
                              *c = &call.array[2];
     PyObject *result = NULL;
