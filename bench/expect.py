@@ -260,7 +260,30 @@ def sobol():
           % (a / 1e6, b / 1e6, b / a))
 
 
-PARTS = [plain, cores, callbacks, lattice, steps, sobol]
+def vegas():
+    """To the error of 1e-6 that the lattice is given above, by what vegas reaches
+    in some seconds, whose error falls as one over the root of its points."""
+    try:
+        import vegas
+    except ImportError:
+        print("vegas: not installed; bench/peers.py --install does it")
+        return
+
+    @vegas.lbatchintegrand
+    def f(x):
+        return numpy.exp(-(x * x).sum(axis=1))
+
+    integral = vegas.Integrator([[0, 1]] * 4)
+    integral(f, nitn=5, neval=100_000)
+    began = time.perf_counter()
+    found = integral(f, nitn=10, neval=1_000_000)
+    taken = time.perf_counter() - began
+    error = found.sdev / found.mean
+    print("vegas: %.1f s to %.1e of the value, so %.0f s to 1e-6"
+          % (taken, error, taken * (error / 1e-6) ** 2))
+
+
+PARTS = [plain, cores, callbacks, lattice, steps, sobol, vegas]
 
 
 def main():

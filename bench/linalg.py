@@ -8,8 +8,13 @@ count twice, by one thread and by one a CPU; "noise" is the copy against itself.
 The machine must be idle. Parts: bandwidth, order, regret.
 """
 import argparse
+import importlib.util
+import os
 import statistics
+import subprocess
 import sys
+import sysconfig
+import tempfile
 import threading
 import time
 
@@ -75,6 +80,42 @@ def copy_by_all(to, source):
         thread.join()
 
 
+PRANGE = """# cython: language_level=3, boundscheck=False, wraparound=False
+from cython.parallel cimport prange
+
+def matvec(const double[:, ::1] a, const double[::1] x, double[::1] y):
+    cdef Py_ssize_t i, j
+    cdef double total
+    for i in prange(a.shape[0], nogil=True):
+        total = 0
+        for j in range(a.shape[1]):
+            total = total + a[i, j] * x[j]
+        y[i] = total
+"""
+
+
+def cython_matvec():
+    """The textbook's: rows over OpenMP's threads. None: it cannot be built."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "rows.pyx")
+        with open(path, "w") as file:
+            file.write(PRANGE)
+        try:
+            subprocess.run(["cython3", path], check=True, cwd=folder)
+            subprocess.run(
+                ["gcc", "-O3", "-march=native", "-ffast-math", "-fopenmp",
+                 "-shared", "-fPIC", "-I" + sysconfig.get_path("include"),
+                 "rows.c", "-o", "rows.so"], check=True, cwd=folder)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print("  Cython: %s" % error)
+            return None
+        spec = importlib.util.spec_from_file_location(
+            "rows", os.path.join(folder, "rows.so"))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.matvec
+
+
 def bandwidth(quick):
     n = 8000
     while 4 * n * n * 8 > available() // 2:
@@ -97,6 +138,9 @@ def bandwidth(quick):
         "a @ x": lambda: a @ x,
         "a.sum()": lambda: a.sum(),
     }
+    rows, y = cython_matvec(), numpy.empty(n)
+    if rows:
+        calls["prange"] = lambda: rows(a, x, y)
     moved = {"copy": 16, "dot": 16, "multiply": 24, "multiply, out=": 24}
 
     def before(name):
@@ -121,7 +165,8 @@ def bandwidth(quick):
     found = ratio(times, "a * b", "multiply")
     tell("multiply(a, b) against a * b", "%.2fx" % found, ">= 1.5x",
          found >= 1.5)
-    for name, peer in (("matvec", "a @ x"), ("sum", "a.sum()")):
+    for name, peer in (("matvec", "a @ x"), ("sum", "a.sum()"),
+                       ("matvec", "prange"))[:3 if rows else 2]:
         found = ratio(times, peer, name)
         tell("%s against %s" % (name, peer), "%.2fx" % found, "-", True)
 

@@ -20,7 +20,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BARE = ROOT / ".venv/bin/python"
 VENV = ROOT / "build/peers"
-PACKAGES = ["joblib", "loky", "mpire", "pebble", "ray", "dask[distributed]"]
+PACKAGES = ["joblib", "loky", "mpire", "pebble", "vegas", "ray", "dask[distributed]"]
 WORKERS = 2
 SIZE = 8_000_000  # of float64: 64 MB
 
