@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
 /* Partial sums of lanes that wait to be joined, at most. */
 #define LEVELS 7
 
@@ -14,33 +18,79 @@ static size_t reverse(size_t k, size_t end)
     return reversed;
 }
 
-/* As sums.c has it, of products. */
-#define DOT(name, type, count) \
-    typedef type name##_vector __attribute__((vector_size(TT_ISA_VECTOR))); \
+typedef double reals __attribute__((vector_size(TT_ISA_VECTOR)));
+typedef float singles __attribute__((vector_size(TT_ISA_VECTOR)));
+
+/* The first n values, less than a register's, and zeros: no byte behind them
+ * is read, and none goes through memory. */
+static inline reals first_f64(const double *x, size_t n)
+{
+#if defined __AVX512F__
+    return (reals)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), x);
+#elif defined __AVX2__
+    const __m256i count = _mm256_setr_epi64x(0, 1, 2, 3);
+    return (reals)_mm256_maskload_pd(
+        x, _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)n), count));
+#else
+    reals first = {0};
+    memcpy(&first, x, n * sizeof *x);
+    return first;
+#endif
+}
+
+static inline singles first_f32(const float *x, size_t n)
+{
+#if defined __AVX512F__
+    return (singles)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), x);
+#elif defined __AVX2__
+    const __m256i count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return (singles)_mm256_maskload_ps(
+        x, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), count));
+#else
+    singles first = {0};
+    memcpy(&first, x, n * sizeof *x);
+    return first;
+#endif
+}
+
+/* As sums.c has it, of products. Lanes that get nothing go on with zeros, which
+ * change no lane, as none is -0. */
+#define DOT(name, type, vector, first, count) \
     typedef type name##_memory __attribute__(( \
         vector_size(TT_ISA_VECTOR), aligned(sizeof(type)), may_alias)); \
     static type name(const type *a, const type *b, size_t n) \
     { \
-        name##_vector sum[count * sizeof(type) / TT_ISA_VECTOR] = {{0}}; \
-        type lanes[count]; \
-        size_t i = 0, half = count / 2; \
-        for (; i + count <= n; i += count) \
-            for (size_t v = 0; v < sizeof sum / sizeof *sum; v++) \
-                sum[v] += ((const name##_memory *)(a + i))[v] * \
-                          ((const name##_memory *)(b + i))[v]; \
+        enum { \
+            WIDTH = TT_ISA_VECTOR / sizeof(type), \
+            VECTORS = count / WIDTH \
+        }; \
+        vector sum[VECTORS] = {{0}}; \
+        type lanes[WIDTH]; \
+        for (; n >= count; a += count, b += count, n -= count) \
+            for (size_t v = 0; v < VECTORS; v++) \
+                sum[v] += ((const name##_memory *)a)[v] * \
+                          ((const name##_memory *)b)[v]; \
+        for (size_t v = 0; v < VECTORS && n > 0; \
+             v++, a += WIDTH, b += WIDTH) { \
+            if (n < WIDTH) { \
+                sum[v] += first(a, n) * first(b, n); \
+                break; \
+            } \
+            sum[v] += *(const name##_memory *)a * *(const name##_memory *)b; \
+            n -= WIDTH; \
+        } \
+        for (size_t half = VECTORS / 2; half; half /= 2) \
+            for (size_t v = 0; v < half; v++) \
+                sum[v] += sum[v + half]; \
         memcpy(lanes, sum, sizeof lanes); \
-        for (size_t l = 0; i < n; i++, l++) \
-            lanes[l] += a[i] * b[i]; \
-        while (half >= n && half) \
-            half /= 2; \
-        for (; half; half /= 2) \
+        for (size_t half = WIDTH / 2; half; half /= 2) \
             for (size_t l = 0; l < half; l++) \
                 lanes[l] += lanes[l + half]; \
         return lanes[0]; \
     }
 
-DOT(dot_f64, double, TT_SUM_LANES)
-DOT(dot_f32, float, TT_SUM_LANES_F32)
+DOT(dot_f64, double, reals, first_f64, TT_SUM_LANES)
+DOT(dot_f32, float, singles, first_f32, TT_SUM_LANES_F32)
 
 /* Whole numbers: any order. */
 #define DOT_WHOLE(name, type) \
