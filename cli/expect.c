@@ -146,7 +146,7 @@ static char *spell(const char *expression, size_t n)
           to);
     for (size_t d = 0; d < n; d++)
         fprintf(to, " const double x%zu = x[%zu]; (void)x%zu;", d, d, d);
-    fprintf(to, " return\n#line 1 \"expression\"\n%s\n;}\n", expression);
+    fprintf(to, " return (\n#line 1 \"expression\"\n%s\n);}\n", expression);
     return fclose(to) ? NULL : text;
 }
 

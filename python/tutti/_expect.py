@@ -215,7 +215,7 @@ def _text(text, n):
                     for d in range(n))
     return ("#include <math.h>\n"
             "double expression(int n, const double *x) { (void)n; %s\n"
-            'return\n#line 1 "expression"\n%s\n;}\n' % (names, text))
+            'return (\n#line 1 "expression"\n%s\n);}\n' % (names, text))
 
 
 def _far(f, density, sides, how, on, workers, progress):
@@ -322,6 +322,11 @@ class _Sampler:
                 "expected (%d,), a value a point; leave out vectorized=True "
                 "for a function of one point"
                 % (name, m, self._n, values.shape, m)
+            )
+        if values.dtype.kind == "c":
+            raise TypeError(
+                "%s must return real numbers, it returned an array of %s"
+                % (name, values.dtype)
             )
         values = numpy.array(values, dtype=float)
         if first == 0:

@@ -157,14 +157,15 @@ def _ctype(t):
 def _ctypes(f):
     import ctypes
 
-    if not hasattr(f, "argtypes"):
+    needs_lock = getattr(f, "_flags_", 0) & 4  # as ctypes.pythonapi's do
+    if not hasattr(f, "argtypes") or needs_lock:
         return None
     signature = None
-    if f.argtypes is not None and (
+    if getattr(f, "errcheck", None) is None and f.argtypes is not None and (
             f.restype is None or isinstance(f.restype, type)):
         signature = _signature(
             _ctype(f.restype), [_ctype(t) for t in f.argtypes])
-    return ctypes.cast(f, ctypes.c_void_p).value, signature, None
+    return ctypes.cast(f, ctypes.c_void_p).value or 0, signature, None
 
 
 def _cffi(f):

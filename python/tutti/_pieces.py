@@ -59,12 +59,19 @@ def dot(a, b, on, workers):
     return _join(numpy.array(sums, a.dtype))
 
 
+def _takes(out, a):
+    """Whether results of a's type can be written to out."""
+    return (isinstance(out, numpy.ndarray) and out.flags.writeable
+            and out.dtype == a.dtype)
+
+
 def _rows(x, a):
     return _tutti.matvec(numpy.empty(len(a), a.dtype), a, x, None, None)
 
 
 def matvec(out, a, x, on, workers):
-    if a.ndim != 2 or a.shape[1:] != x.shape or a.shape[:1] != out.shape:
+    fits = a.ndim == 2 and a.shape[1:] == x.shape and _takes(out, a)
+    if not fits or a.shape[:1] != out.shape:
         return _tutti.matvec(out, a, x, None, None)
     pieces = numpy.array_split(a, min(len(a), PIECES) or 1)
     parts = tutti.map(partial(_rows, x), pieces, on=on, workers=workers)
@@ -97,6 +104,8 @@ def _pair(name, a, b):
 
 
 def pair(name, out, a, b, on, workers):
+    if not _takes(out, a):
+        return getattr(_tutti, name)(out, a, b, None, None)
     try:
         flat = [x if not x.ndim else numpy.broadcast_to(x, out.shape).ravel()
                 for x in (a, b)]

@@ -164,6 +164,11 @@ def _number(value, other, name):
             "tutti.linalg.%s: a float and an array of %s given: give both the "
             "same type, by .astype()" % (name, dtype)
         )
+    limit = 1 << (8 * dtype.itemsize - 1)
+    if dtype.kind == "i" and not -limit <= value < limit:
+        raise OverflowError(
+            "tutti.linalg.%s: %d does not fit %s" % (name, value, dtype)
+        )
     return _asarray(value, dtype)
 
 

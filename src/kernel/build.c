@@ -92,6 +92,12 @@ static const char prelude[] = "typedef __SIZE_TYPE__ size_t;"
                               "typedef __UINT32_TYPE__ uint32_t;"
                               "typedef __UINT64_TYPE__ uint64_t;\n";
 
+/* What follows a source is C again, whatever the source made of its words. */
+static const char *const keywords[] = {
+    "char", "const",  "double", "float",    "for",  "int",
+    "long", "return", "signed", "unsigned", "void",
+};
+
 static void put_quoted(FILE *to, const char *path)
 {
     fputs("#line 1 \"", to);
@@ -114,6 +120,9 @@ static tutti_status join(struct job *job, const struct tt_source *source,
     fputs(prelude, to);
     put_quoted(to, source->path);
     fputs(source->text, to);
+    fputs("\n", to);
+    for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
+        fprintf(to, "#undef %s\n", keywords[i]);
     fputs(extra, to);
     bool failed = ferror(to) != 0;
     if (fclose(to) == 0 && !failed)
@@ -154,7 +163,8 @@ static const char *find_error(char *output)
     char *rest = NULL, *first = NULL;
     for (char *line = strtok_r(output, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        if (strstr(line, "error: ") || strstr(line, "undefined reference"))
+        if (strncmp(line, "collect2: ", 10) != 0 &&
+            (strstr(line, "rror: ") || strstr(line, "undefined reference")))
             return line;
         if (first == NULL)
             first = line;

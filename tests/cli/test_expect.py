@@ -107,6 +107,7 @@ def test_explain(tutti):
     (["x0", "--box=0:1", "--method=sobol"], "plain|lattice"),
     (["x0", "--box=0:1", "--bits=32", "--method=lattice"], "53"),
     (["x0 + x1", "--box=0:1"], "expression:1:6: error"),
+    (["", "--box=0:1"], "expression:2:1: error"),
     (["1 / (x0 - x0)", "--box=0:1"], "f is inf at ("),
     (["none.c:f", "--box=0:1"], "none.c"),
 ])

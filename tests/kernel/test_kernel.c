@@ -297,6 +297,12 @@ static void shows_the_compilers_error(void **state)
     must_fail("#define double float\ndouble f(double x) { return x; }\n"
               "#undef double\n",
               "f", TUTTI_EARG, "it is not double f(double x): a macro");
+    must_fail("#define int long long\nint f(int x) { return x; }", "f",
+              TUTTI_EARG, "it is not int32_t f(int32_t x): a macro");
+    must_fail("#define for while\ndouble f(double x) { return y; }", "f",
+              TUTTI_EARG, "/k.c:2:");
+    must_fail("double f(double x) { return x; }\n__asm__(\"bogus\");", "f",
+              TUTTI_EARG, "Error: no such instruction");
     must_fail("double f(double x) { return x; } /* no end", "f", TUTTI_EARG,
               "unterminated comment");
     must_fail("#if 1\ndouble f(double x) { return x; }", "f", TUTTI_EARG,

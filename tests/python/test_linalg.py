@@ -290,6 +290,17 @@ BAD = [
      "x has shape (3,)"),
     (lambda x: linalg.add(x, x, out=x[:2], on="processes"), ValueError,
      "out has shape (2, 4)"),
+    (lambda x: linalg.add(x, x, out=x.astype("i8"), on="processes"), TypeError,
+     "a has float64, another array has int64"),
+    (lambda x: linalg.add(x, x, out=[0], on="processes"), TypeError,
+     "out must be an array"),
+    (lambda x: linalg.matvec(x, x[0], out=x[0, :3].astype("f4"),
+                             on="processes"), TypeError,
+     "out has float32, another array has float64"),
+    (lambda x: linalg.add(x.astype("i4"), 2**31), OverflowError,
+     "tutti.linalg.add: 2147483648 does not fit int32"),
+    (lambda x: linalg.multiply(-2**63 - 1, x.astype("i8")), OverflowError,
+     "tutti.linalg.multiply: -9223372036854775809 does not fit int64"),
 ]
 
 

@@ -124,6 +124,20 @@ def test_ctypes_called_as_any_function(library):
     assert tutti.map(untyped, [1, 2]) == [2, 4]
 
 
+def test_ctypes_that_ctypes_must_call(library):
+    """What checks results, or needs the interpreter's lock; and a NULL."""
+    half = typed(ctypes.CDLL(library._name).half, D, D)
+    half.errcheck = lambda result, f, given: -result
+    assert tutti.map(half, A[:3], on="serial") == [0, -0.5, -1]
+    assert tutti.reduce(half, A[:3], on="serial") == -1.5
+    locked = typed(ctypes.PyDLL(library._name).half, D, D)
+    assert tutti.map(locked, A[:3], on="serial") == [0, 0.5, 1]
+    with pytest.raises(TypeError, match="expects C text"):
+        tutti.kernel(locked)
+    with pytest.raises(ValueError, match="NULL"):
+        tutti.kernel(ctypes.cast(None, ctypes.CFUNCTYPE(D, D)))
+
+
 def test_ctypes_callback():
     """One that is Python inside takes the lock by itself."""
     seen = set()
