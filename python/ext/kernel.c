@@ -120,7 +120,7 @@ static PyObject *kernel_map(PyObject *self, PyObject *args)
 {
     struct tt_py_kernel *k = (struct tt_py_kernel *)self;
     struct tt_py_array out = {0};
-    struct tt_py_wait wait;
+    struct tt_py_wait wait = {.error = NULL};
     struct source from;
     PyObject *to, *items, *on, *workers, *bar;
     Py_ssize_t width, results_width;
@@ -148,8 +148,6 @@ static PyObject *kernel_map(PyObject *self, PyObject *args)
                 tutti_kernel_map(k->kernel, out.data, (size_t)results_width,
                                  from.data, from.width, from.n, &wait.options);
         PyEval_RestoreThread(thread);
-        if (on == Py_None)
-            wait.error = NULL;
         bad = tt_py_wait_end(&wait, k->state, status);
     }
     tt_py_array_drop(&out);

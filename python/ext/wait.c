@@ -28,6 +28,12 @@ int tt_py_wait_read(struct tt_py_wait *wait, PyObject *on, PyObject *workers,
     wait->options.progress = look;
     wait->options.progress_arg = wait;
     wait->bar = bar == Py_None ? NULL : bar;
+    if (on == Py_None) {
+        if (tutti_place_open(&wait->options.place, "serial") == TUTTI_OK)
+            return 0;
+        PyErr_SetString(PyExc_MemoryError, tutti_detail());
+        return -1;
+    }
     wait->options.on = PyUnicode_AsUTF8(on);
     if (!wait->options.on)
         return -1;
@@ -47,6 +53,7 @@ int tt_py_wait_read(struct tt_py_wait *wait, PyObject *on, PyObject *workers,
 int tt_py_wait_end(struct tt_py_wait *wait, struct tt_py_state *state,
                    tutti_status status)
 {
+    tutti_place_close(wait->options.place);
     if (wait->error) {
         PyErr_SetRaisedException(wait->error);
         return -1;

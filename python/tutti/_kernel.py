@@ -486,14 +486,14 @@ def _bar(progress):
 
 
 def _reduce_values(items, op, on, workers, progress):
-    """Of an array; here, whatever place is named: its items are here."""
+    """Of an array; here, if other processes are named: its items are here."""
     numpy = _numpy()
     a = numpy.asarray(items)
     if a.dtype.kind in "biu" and a.dtype.itemsize < 4:
         a = a.astype("uint64" if a.dtype.kind == "u" else "int64")
     a = numpy.require(a, requirements=("C", "A"))
     if remote(on, 0, None):
-        on = "auto"
+        on = None
     return _tutti.reduce(OPS[op], a, 1, _unit(a.size), on, workers,
                          _bar(progress))
 

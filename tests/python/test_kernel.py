@@ -425,7 +425,8 @@ def test_forced_place(tmp_path):
         k = tutti.kernel("double f(double x) { return x + 1; }")
         a = numpy.arange(3000000.0)
         assert (tutti.map(k, a) == a + 1).all()
-        print(tutti.reduce(k, a), tutti.reduce(k, range(100)))
+        print(tutti.reduce(k, a), tutti.reduce(k, range(100)),
+              tutti.reduce(None, a))
     """
     said = set()
     for on in "serial", "processes:2", "threads:2":
