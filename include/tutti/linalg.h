@@ -114,8 +114,8 @@ TUTTI_MUST_CHECK tutti_status tutti_add(tutti_type type, tutti_matrix out,
  * options: as above.
  * Errors:  as tutti_sum().
  * Threads: any.  Cost: 2 * a.rows * a.columns * b.columns operations; the
- *          operands are copied some MiB at a time. The first call for floats
- *          looks for an OpenBLAS, some milliseconds.
+ *          operands are copied some MiB at a time. The first large
+ *          one of floats opens an OpenBLAS, some 10 ms.
  * Source:  packed panels in cache-sized blocks (Goto and van de Geijn, 2008).
  */
 TUTTI_MUST_CHECK tutti_status tutti_matmul(tutti_type type, tutti_matrix c,

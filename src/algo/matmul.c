@@ -145,7 +145,7 @@ static bool blas_takes(const struct tt_product *p, size_t size)
 {
     return !tt_product_small(p) && tt_blas_takes(&p->c, size) &&
            tt_blas_takes(&p->a, size) && tt_blas_takes(&p->b, size) &&
-           tt_blas_found();
+           tt_blas_found(tt_product_work(p));
 }
 
 static tutti_status run_floats(tutti_type type, struct tt_product *p,

@@ -229,11 +229,15 @@ static size_t run_small(void *context, size_t begin, size_t end,
     return run_passes(context) == TUTTI_OK ? end : begin;
 }
 
-bool tt_product_small(const struct tt_product *p)
+double tt_product_work(const struct tt_product *p)
 {
     return (double)p->c.rows * (double)p->c.columns *
-               (double)(p->a.columns + 1) <
-           SMALL;
+           (double)(p->a.columns + 1);
+}
+
+bool tt_product_small(const struct tt_product *p)
+{
+    return tt_product_work(p) < SMALL;
 }
 
 /* The pages of what is packed are many, and touched in turn. */

@@ -16,6 +16,9 @@ struct tt_product {
     size_t block; /* steps whose sum is exact in a tile */
 };
 
+/* Products of numbers. */
+double tt_product_work(const struct tt_product *p);
+
 /* Whether it is less work than what a loop costs. */
 bool tt_product_small(const struct tt_product *p);
 

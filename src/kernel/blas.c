@@ -12,6 +12,10 @@
 
 #include "kernel/builtin/isa.h"
 
+/* Products of numbers from which on a library is opened for them. That takes
+ * some 10 ms, as they do. */
+#define OPEN 5e8
+
 enum { BY_ROWS = 101, AS_IS = 111, TURNED = 112 }; /* of CBLAS */
 
 static struct {
@@ -22,7 +26,10 @@ static struct {
     bool own; /* set_threads() speaks for the thread that calls it */
 } blas;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* Set once, by these: one that the process has loaded is for all products, one
+ * that had to be opened for large ones alone, whatever came before. */
+static pthread_once_t looked = PTHREAD_ONCE_INIT, tried = PTHREAD_ONCE_INIT;
+static bool loaded, opened;
 
 /* Guards what follows; a forked child begins with a new one. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -124,23 +131,31 @@ static void forget_holds(void)
     holds = 0;
 }
 
+static bool guard_holds(void)
+{
+    return pthread_atfork(NULL, NULL, forget_holds) == 0;
+}
+
 static void look(void)
 {
     struct names names = {.n = 0};
     dl_iterate_phdr(list_library, &names);
-    bool found = false;
-    for (size_t i = 0; i < names.n && !found; i++)
-        found = try_library(names.text[i], RTLD_NOLOAD);
-    if (!found)
-        found = try_library("libopenblas.so.0", 0);
-    if (found && pthread_atfork(NULL, NULL, forget_holds) != 0)
-        memset(&blas, 0, sizeof blas);
+    for (size_t i = 0; i < names.n && !loaded; i++)
+        loaded = try_library(names.text[i], RTLD_NOLOAD) && guard_holds();
 }
 
-bool tt_blas_found(void)
+static void open_system(void)
 {
-    pthread_once(&once, look);
-    return blas.f64;
+    opened = try_library("libopenblas.so.0", 0) && guard_holds();
+}
+
+bool tt_blas_found(double products)
+{
+    pthread_once(&looked, look);
+    if (loaded || products < OPEN)
+        return loaded;
+    pthread_once(&tried, open_system);
+    return opened;
 }
 
 static bool lies(ptrdiff_t near, ptrdiff_t far, size_t n, size_t lines,

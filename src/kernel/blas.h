@@ -8,9 +8,9 @@
 
 #include <tutti/linalg.h>
 
-/* Whether there is one that is worth calling on this CPU. It is looked for
- * once; that takes some milliseconds. */
-bool tt_blas_found(void);
+/* Whether there is one that is worth calling on this CPU for so many products
+ * of numbers. The system's is opened for many only: that takes milliseconds. */
+bool tt_blas_found(double products);
 
 /* Whether it takes a matrix of floats with these sizes and strides. */
 bool tt_blas_takes(const tutti_matrix *m, size_t size);
