@@ -216,11 +216,14 @@ static void at_the_limits(void **state)
             small_b[i] = (int32_t)(b[i] = y);
         assert_int_equal(
             tutti_matmul(TUTTI_I64, wide[0], wide[1], wide[2], NULL), TUTTI_OK);
-        check_whole(8, &wide[0], &wide[1], &wide[2]);
         assert_int_equal(
             tutti_matmul(TUTTI_I32, narrow[0], narrow[1], narrow[2], NULL),
             TUTTI_OK);
-        check_whole(4, &narrow[0], &narrow[1], &narrow[2]);
+        for (size_t i = 0; i < M * N; i++) {
+            uint64_t sum = K * (uint64_t)a[i / N * K] * (uint64_t)y;
+            assert_true((uint64_t)c[i] == sum);
+            assert_true((uint32_t)small_c[i] == (uint32_t)sum);
+        }
     }
 }
 
