@@ -1,10 +1,6 @@
 /* tutti.linalg's calls. Arrays come as buffers; tutti/linalg.py makes results
  * and takes what does not lie as a matrix. */
-#include "face.h"
-
-#include <stdlib.h>
-
-#include "array.h"
+#include "kernel.h"
 
 #define TYPES (TT_PY_FLOATS | TT_PY_SIGNED)
 
@@ -273,20 +269,6 @@ static bool lay_out(const struct call *call, tutti_matrix *out)
     return true;
 }
 
-static PyObject *number(tutti_type type, const void *value)
-{
-    switch (type) {
-    case TUTTI_F64:
-        return PyFloat_FromDouble(*(const double *)value);
-    case TUTTI_F32:
-        return PyFloat_FromDouble(*(const float *)value);
-    case TUTTI_I64:
-        return PyLong_FromLongLong(*(const int64_t *)value);
-    default:
-        return PyLong_FromLong(*(const int32_t *)value);
-    }
-}
-
 static bool count_is(const char *name, Py_ssize_t n, Py_ssize_t wanted)
 {
     if (n == wanted)
@@ -315,7 +297,7 @@ PyObject *tt_py_total(PyObject *module, PyObject *const *args, Py_ssize_t n)
     PyThreadState *thread = enter(&call, call.array[0].size);
     tutti_status status = tutti_sum(type, &value, x, &call.options);
     if (leave(module, thread, status) == 0)
-        sum = number(type == TUTTI_I32 ? TUTTI_I64 : type, &value);
+        sum = tt_py_number_make(type == TUTTI_I32 ? TUTTI_I64 : type, &value);
 done:
     drop(&call);
     return sum;
@@ -342,7 +324,7 @@ PyObject *tt_py_dot(PyObject *module, PyObject *const *args, Py_ssize_t n)
     tutti_status status = tutti_dot(a->type, &value, vector_of(a), vector_of(b),
                                     a->size, &call.options);
     if (leave(module, thread, status) == 0)
-        sum = number(a->type, &value);
+        sum = tt_py_number_make(a->type, &value);
 done:
     drop(&call);
     return sum;

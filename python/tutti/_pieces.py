@@ -85,8 +85,8 @@ def _product(b, a):
 
 
 def matmul(out, a, b, on, workers):
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] \
-            or out.shape != (len(a), b.shape[1]):
+    fits = a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]
+    if not (fits and _takes(out, a) and out.shape == (len(a), b.shape[1])):
         return _tutti.matmul(out, a, b, None, None)
     # As src/algo/matmul.c cuts rows for a BLAS.
     blocks = -(-len(a) // ROWS) or 1
