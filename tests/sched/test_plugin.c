@@ -1,6 +1,8 @@
 /* Places in shared objects: what is missing, broken or too old is told. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +111,73 @@ static void children_have_a_team_of_their_own(void **state)
     }
 }
 
+/* The body of a loop that forks in a thread of the team; the child returns. */
+struct forking {
+    pid_t parent;
+    _Atomic pid_t child;
+};
+
+static void end_soon(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+    alarm(20);
+}
+
+static size_t fork_once(void *context, size_t begin, size_t end,
+                        unsigned worker)
+{
+    struct forking *f = context;
+    pid_t none = 0;
+    tally_spin(100000 * (end - begin));
+    if (worker > 0 && getpid() == f->parent &&
+        atomic_compare_exchange_strong(&f->child, &none, -1)) {
+        pid_t child = fork();
+        if (child)
+            f->child = child;
+        else
+            end_soon();
+    }
+    return end;
+}
+
+/* In the child the team is that one thread, which ends: others would be waited
+ * for at the end of its region. */
+static void bodies_that_fork(void **state)
+{
+    (void)state;
+    if (!getenv("PLUGIN"))
+        skip();
+    int forks = 0;
+    for (int turn = 0; turn < 20; turn++) {
+        struct forking f = {.parent = getpid()};
+        tutti_loop loop = {.n = 300, .body = fork_once, .context = &f};
+        tutti_options options = TUTTI_OPTIONS_INIT;
+        options.on = "openmp:3";
+        assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_OK);
+        int status = 0;
+        if (f.child) {
+            assert_int_equal(waitpid(f.child, &status, 0), f.child);
+            forks++;
+        }
+        assert_int_equal(status, 0);
+    }
+    assert_true(forks > 0);
+}
+
+/* Two libraries of different versions may find the same plug-in. */
+static void another_version_changes_nothing(void **state)
+{
+    (void)state;
+    const char *path = getenv("PLUGIN");
+    if (!path)
+        skip();
+    assert_int_equal(loop(), TUTTI_OK);
+    another_version_is_refused(state);
+    assert_int_equal(loop(), TUTTI_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +185,8 @@ int main(void)
         cmocka_unit_test(what_is_broken_is_told),
         cmocka_unit_test(another_version_is_refused),
         cmocka_unit_test(children_have_a_team_of_their_own),
+        cmocka_unit_test(another_version_changes_nothing),
+        cmocka_unit_test(bodies_that_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,9 @@
  * libgomp waits for the dead team of the thread that forked, has a new one. */
 #include <omp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <tutti/sys/plugin.h>
 
@@ -16,7 +18,8 @@ struct invitation {
     uint64_t at;
 };
 
-static const tutti_services *library;
+static const tutti_services *_Atomic library;
+static _Atomic unsigned forks; /* that made this process, of the team's own */
 
 static struct {
     pthread_mutex_t lock; /* of all that follows */
@@ -26,8 +29,17 @@ static struct {
     bool led; /* there is a leader */
 } team = {.lock = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER};
 
+/* In a child that a body forked no other thread comes to the region's end: this
+ * one, all that there is, must not wait for them. */
+static void leave_child(unsigned before)
+{
+    if (forks != before)
+        exit(0);
+}
+
 static void work(const struct invitation *asked)
 {
+    unsigned before = forks;
 #pragma omp parallel num_threads((int)asked->workers)
     {
         /* OpenMP may give fewer. */
@@ -35,6 +47,7 @@ static void work(const struct invitation *asked)
             for (int i = omp_get_num_threads(); i < (int)asked->workers; i++)
                 library->count_out(asked->run);
         library->work(asked->run, asked->at);
+        leave_child(before);
     }
 }
 
@@ -130,6 +143,7 @@ static void begin_anew(void)
     pthread_cond_init(&team.asked, NULL);
     team.count = 0;
     team.led = false;
+    forks++;
 }
 
 __attribute__((
@@ -138,12 +152,17 @@ __attribute__((
 static const tutti_place_ops *enter(const tutti_services *services,
                                     char *reason, size_t size)
 {
-    library = services;
-    if (services->version == TUTTI_PLACE_VERSION &&
-        pthread_atfork(NULL, NULL, begin_anew) == 0)
+    const tutti_services *none = NULL;
+    if (services->version != TUTTI_PLACE_VERSION)
+        snprintf(reason, size, "made for version %d of places, this is %u",
+                 TUTTI_PLACE_VERSION, services->version);
+    else if (!atomic_compare_exchange_strong(&library, &none, services) &&
+             none != services)
+        snprintf(reason, size, "another libtutti of this process has it");
+    else if (pthread_atfork(NULL, NULL, begin_anew) != 0)
+        snprintf(reason, size, "no memory");
+    else
         return &operations;
-    snprintf(reason, size, "made for version %d of places, this is %u",
-             TUTTI_PLACE_VERSION, services->version);
     return NULL;
 }
 
