@@ -47,8 +47,8 @@ static void own_folder(char out[PATH_MAX])
     if (!dladdr(&services, &info) || !info.dli_fname)
         return;
     const char *path = info.dli_fname;
-    /* A program's name is what it was called by. */
-    if (!strchr(path, '/') &&
+    /* A program's name is what it was called by, from where it then was. */
+    if (path[0] != '/' &&
         readlink("/proc/self/exe", link, PATH_MAX - 1) > 0)
         path = link;
     const char *slash = strrchr(path, '/');
