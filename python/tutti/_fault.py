@@ -200,8 +200,9 @@ def _is_handler(frame):
     count = code.co_argcount
     given = [frame.f_locals.get(name) for name in code.co_varnames[:count]]
     if code.co_flags & VARARGS:
-        rest = code.co_varnames[count + code.co_kwonlyargcount]
-        given += frame.f_locals.get(rest) or ()
+        name = code.co_varnames[count + code.co_kwonlyargcount]
+        rest = frame.f_locals.get(name)
+        given += rest if type(rest) is tuple else ()  # it may be set anew
     return below is not None and any(
         b is below and isinstance(a, int) for a, b in zip(given, given[1:])
     )

@@ -2,12 +2,14 @@
 the caller's, as in a plain loop; the same from a value's own methods is not."""
 
 import functools
+import itertools
 import os
 import pickle
 import signal
 import sys
 import warnings
 
+import numpy
 import pytest
 
 import tutti
@@ -234,3 +236,18 @@ def test_who_is_a_handler():
         except ValueError as error:
             assert struck(error)
     assert not struck(ValueError())
+
+
+@pytest.mark.parametrize("value", [7, numpy.zeros(3), itertools.repeat(0)],
+                         ids=["int", "array", "endless"])
+def test_no_handler_has_other_arguments(value):
+    """What a function makes of its own is only looked at."""
+
+    def fail(*rest):
+        rest = value
+        raise TypeError(rest is value)
+
+    try:
+        fail(1, 2)
+    except TypeError as error:
+        assert not struck(error)
