@@ -26,6 +26,10 @@ def run(command, folder, **env):
 @pytest.mark.skipif(not shutil.which("cython3"), reason="no cython3 here")
 def test_rows(tmp_path):
     pytest.importorskip("numpy")
+    for part in "meson-uninstalled", "src/libtutti.so", "tutti-openmp.so":
+        if not os.path.exists(os.path.join(BUILD, part)):
+            pytest.fail("%s has no %s: build all of it (make, or meson compile)"
+                        % (BUILD, part))
     folder = tmp_path / "cython"
     shutil.copytree(os.path.join(ROOT, "examples", "cython"), folder)
     package = os.path.dirname(os.path.dirname(tutti.__file__))
@@ -40,6 +44,6 @@ def test_rows(tmp_path):
     assert [line.split()[0] for line in lines] == [
         "serial", "threads:3", "openmp:3", "auto"]
     for line in lines:
+        assert "equal: True" in line, line
         shares = line.split(";")[1].split(",")
-        assert "equal: True" in line
         assert sum(int(share.split()[2]) for share in shares) == 300
