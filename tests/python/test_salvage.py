@@ -108,10 +108,51 @@ def test_what_comes_behind_is_read():
     assert (found, list(bad), more) == ([1, MISSING, 3], [1], {"key": [1, 2]})
 
 
-def test_other_values_are_left_alone():
-    for value in [1], 1, ([1, 2], 3), {}, [Poison(), Poison()]:
-        assert _salvage.read_each(
-            *_wire.dump(value), _wire.survive) is None
+def test_others_than_results_are_left_alone():
+    for value in 1, {}, Poison(), ([Poison()], 3, Poison()), [[Poison()]][:0]:
+        found = _salvage.read_each(*_wire.dump(value), _wire.survive)
+        assert found is None or found == ([], {}, None)
+    found, bad, more = _salvage.read_each(
+        *_wire.dump([Poison()]), _wire.survive)
+    assert (found, list(bad), more) == ([MISSING], [0], None)
+
+
+class Set:
+    """Has its state set by a function."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def __reduce__(self):
+        return Set, (None,), self.state, None, None, set_state
+
+    def __eq__(self, other):
+        return self.state == other.state
+
+
+def set_state(found, state):
+    if state == "bad":
+        raise LookupError("set")
+    found.state = state
+
+
+def test_what_sets_a_state_may_fail():
+    bad = Set("bad")
+    check([1, Set("good"), bad, "text", Set((1, "text")), [bad]], {2, 5})
+    check([1, (bad, "text"), "text", (Set("good"), bad)], {1, 3})
+
+
+def test_what_holds_half_of_an_object_is_none():
+    half = Refuses(False)
+    half.inner = [half, "inner"]
+    half.pair = half, "pair"
+    check([0, half, half.inner, "inner", half.pair, "pair", Refuses], {1, 2, 4})
+
+
+def test_a_tuple_in_itself_spoils_no_neighbour():
+    held = [Poison()]
+    held.append((held,))
+    check(["a", held[1], "b", held, ["c"]], {1, 3})
 
 
 def test_an_interrupt_is_none_of_it():
