@@ -226,13 +226,13 @@ static void lower(struct tt_cpu *out, unsigned count, const char *name)
 
 bool tt_cpu_spare(const char *root, unsigned affinity)
 {
-    unsigned running = 0;
-    FILE *file = open_text(root, "/proc/loadavg");
+    unsigned running = 0, cpus = affinity ? affinity : read_affinity();
+    FILE *file = cpus > 1 ? open_text(root, "/proc/loadavg") : NULL;
     if (!file)
         return false;
     int read = fscanf(file, "%*s %*s %*s %u/", &running);
     fclose(file);
-    return read == 1 && running <= (affinity ? affinity : read_affinity());
+    return read == 1 && running <= cpus;
 }
 
 void tt_cpu_read(struct tt_cpu *out, const char *root, unsigned affinity)

@@ -28,8 +28,8 @@ void tt_cpu_read(struct tt_cpu *out, const char *root, unsigned affinity);
 unsigned tt_cpu_budget(void);
 
 /* Whether no more threads of the whole system run or want to, this one
- * included, than this process has CPUs; false where that cannot be known.
- * `root` and `affinity` as above. Some 5 us. */
+ * included, than this process has CPUs, two at least; false where
+ * that cannot be known. `root` and `affinity` as above. Some 5 us. */
 bool tt_cpu_spare(const char *root, unsigned affinity);
 
 #endif

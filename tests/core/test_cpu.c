@@ -361,6 +361,9 @@ static void spare(void **state)
     put("/proc/loadavg", "0.00 0.00 0.00 3/512 4711\n");
     assert_false(tt_cpu_spare(root, 2));
     assert_true(tt_cpu_spare(root, 3));
+    put("/proc/loadavg", "0.00 0.00 0.00 1/512 4711\n");
+    assert_true(tt_cpu_spare(root, 2));
+    assert_false(tt_cpu_spare(root, 1)); /* this thread's */
     put("/proc/loadavg", "nonsense\n");
     assert_false(tt_cpu_spare(root, 2));
 }
