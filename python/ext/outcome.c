@@ -34,23 +34,27 @@ PyObject *tt_py_outcome_lost(struct tt_py_queue *q, tutti_status status,
     return fault ? PyObject_CallMethod(fault, name, "s", why) : NULL;
 }
 
-/* Whether an interrupt came; it is kept for the end of all deliveries. */
+/* Whether an interrupt came; the first is kept for the end of all deliveries. */
 static bool interrupted(struct tt_py_queue *q, PyObject **interrupt)
 {
-    if (!interrupt || *interrupt || !tt_py_interrupted(q->state))
+    if (!tt_py_interrupted(q->state))
         return false;
-    *interrupt = PyErr_GetRaisedException();
+    if (*interrupt)
+        PyErr_Clear();
+    else
+        *interrupt = PyErr_GetRaisedException();
     return true;
 }
 
 static PyObject *load(struct tt_py_queue *q, const tutti_parcel *piece,
                       PyObject **interrupt)
 {
+    bool first = !*interrupt;
     PyObject *value = tt_py_bundle_load(q->state, piece);
     if (value || !interrupted(q, interrupt))
         return value;
     value = tt_py_bundle_load(q->state, piece);
-    if (!value && !PyErr_ExceptionMatches(PyExc_Exception) &&
+    if (!value && first && !PyErr_ExceptionMatches(PyExc_Exception) &&
         !tt_py_struck(q->state))
         Py_CLEAR(*interrupt); /* it was the value's own, both times */
     return value;
@@ -173,17 +177,33 @@ static bool settle_one(struct tt_py_queue *q, PyObject **interrupt)
     return true;
 }
 
-int tt_py_outcome_settle(struct tt_py_queue *q, bool interruptible)
+/* What is raised, but for signals, is told of. -1: a signal raised. */
+static int tell_of(struct tt_py_queue *q)
+{
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) ||
+        tt_py_struck(q->state))
+        return -1;
+    PyErr_WriteUnraisable((PyObject *)q);
+    return 0;
+}
+
+int tt_py_outcome_settle(struct tt_py_queue *q, bool asked)
 {
     PyObject *interrupt = NULL;
     inside++;
     while (atomic_load_explicit(&q->backlog.arrived, memory_order_relaxed) &&
-           settle_one(q, interruptible ? &interrupt : NULL))
+           settle_one(q, &interrupt))
         ;
     inside--;
     if (!interrupt)
         return 0;
     PyErr_SetRaisedException(interrupt);
+    return asked ? -1 : tell_of(q);
+}
+
+static int raise(void *error)
+{
+    PyErr_SetRaisedException(error);
     return -1;
 }
 
@@ -195,7 +215,12 @@ void tt_py_outcome_news(void *context)
     if (waits_for == q)
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
-    tt_py_outcome_settle(q, false);
+    if (tt_py_outcome_settle(q, false) < 0) {
+        /* Here nobody can pass it on: the thread that takes signals can. */
+        PyObject *error = PyErr_GetRaisedException();
+        if (Py_AddPendingCall(raise, error) < 0)
+            Py_DECREF(error);
+    }
     PyGILState_Release(gil);
 }
 

@@ -290,7 +290,7 @@ static PyObject *queue_kill(struct tt_py_queue *q, PyObject *unused)
 
 /* What has no outcome, since the loop could not give it one. */
 static void settle_left(struct tt_py_queue *q, tutti_status status,
-                        const char *why)
+                        const char *why, PyObject **interrupt)
 {
     struct tt_py_errand errand;
     size_t index;
@@ -298,7 +298,7 @@ static void settle_left(struct tt_py_queue *q, tutti_status status,
         q->delivering++;
         PyObject *value = errand.refusal ? Py_NewRef(errand.refusal)
                                          : tt_py_outcome_lost(q, status, why);
-        tt_py_outcome_finish(q, &errand, false, value, NULL);
+        tt_py_outcome_finish(q, &errand, false, value, interrupt);
         q->delivering--;
         q->open--;
     }
@@ -315,8 +315,7 @@ static PyObject *await(struct tt_py_queue *q)
         done = tutti_run_wait(q->run, SLICE);
         PyEval_RestoreThread(thread);
         tt_py_outcome_wait(outer);
-        tt_py_outcome_settle(q, false);
-        if (PyErr_CheckSignals() < 0) {
+        if (tt_py_outcome_settle(q, false) < 0 || PyErr_CheckSignals() < 0) {
             kill_all(q);
             Py_XDECREF(interrupt);
             interrupt = PyErr_GetRaisedException();
@@ -356,8 +355,9 @@ static PyObject *queue_end(struct tt_py_queue *q, PyObject *unused)
     Py_DECREF(queue_finish(q, NULL));
     PyObject *interrupt = await(q);
     tutti_status status = end_loop(q, why, sizeof why);
-    tt_py_outcome_settle(q, false);
-    settle_left(q, status, why);
+    if (tt_py_outcome_settle(q, false) < 0)
+        Py_XSETREF(interrupt, PyErr_GetRaisedException());
+    settle_left(q, status, why, &interrupt);
     q->ended = true;
     Py_DECREF(q); /* its loop's */
     if (!interrupt)

@@ -206,9 +206,9 @@ void tt_py_cell_drop(struct tt_py_cell *cell);
 void tt_py_function_drop(struct tt_py_function *f);
 
 /* outcome.c */
-/* Settles all that arrived. -1: an interrupt, which is left as the exception
- * if that is allowed. */
-int tt_py_outcome_settle(struct tt_py_queue *q, bool interruptible);
+/* Settles all that arrived. -1: a signal raised meanwhile. asked: or a task's
+ * deliver() did, what is no Exception; else that is told of. */
+int tt_py_outcome_settle(struct tt_py_queue *q, bool asked);
 /* Something arrived: the place's callback. */
 void tt_py_outcome_news(void *context);
 /* Says that this thread drives the place of `q` and will settle by itself;

@@ -36,6 +36,7 @@ class Feed:
         self.read = True  # somebody may still read
         self.moved = Event()  # sent or total has changed
         self.room = None  # an event, for the thread
+        self.thread = None
         self._turn = threading.RLock()  # guards items
         self._count = threading.RLock()  # guards sent, total
 
@@ -43,10 +44,11 @@ class Feed:
         if not threaded:
             return self.fill()
         self.room = Event()
-        self.thread = threading.Thread(
+        thread = threading.Thread(
             target=self._pull, name="tutti imap", daemon=True
         )
-        self.thread.start()
+        thread.start()
+        self.thread = thread
 
     def _pull(self):
         while self.total is None:
@@ -156,7 +158,7 @@ class Feed:
     def hurry(self):
         """The pool is joined: all that is left is sent, read or not."""
         self._rush()
-        if self.room is not None:
+        if self.thread is not None:
             self.thread.join()
 
     def _rush(self):

@@ -158,6 +158,7 @@ class Pool:
             feeds = list(self._feeds)
         for feed in feeds:
             feed.hurry()
+            self._fed(feed)  # which an interrupt may have cut short
         self._crew.join()
 
     def __enter__(self):
@@ -287,9 +288,13 @@ class Pool:
             feed = Feed(self, f, iterable, size, ordered)
         except TypeError:
             raise _no_iterable(name, iterable) from None
-        self._feeding(feed)
-        feed.start(threaded=not hasattr(iterable, "__len__"))
-        return IMapIterator(feed)
+        try:
+            self._feeding(feed)
+            feed.start(threaded=not hasattr(iterable, "__len__"))
+            return IMapIterator(feed)
+        except BaseException:
+            feed.end()
+            raise
 
     def _feeding(self, feed):
         """A call will send more tasks: close() waits for it."""

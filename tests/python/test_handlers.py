@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import sys
+import time
 import warnings
 
 import numpy
@@ -251,3 +252,49 @@ def test_no_handler_has_other_arguments(value):
         fail(1, 2)
     except TypeError as error:
         assert not struck(error)
+
+
+class Hit(Exception):
+    pass
+
+
+def strike_first(number, caller):
+    os.kill(caller, signal.SIGUSR1)
+    return number
+
+
+def test_no_outcome_is_lost_to_a_handler(handled):
+    """It may come upon the outcomes that a map of the same workers, in the
+    thread that takes signals, comes upon."""
+    def handle(number, frame):
+        raise Hit
+
+    with tutti.Pool(2) as pool:
+        results = []
+        for i in range(300):
+            try:
+                handled(handle)
+                results.append(
+                    pool.apply_async(strike_first, (i, os.getpid())))
+                pool.map(time.sleep, [0.001] * 2)
+                time.sleep(10)
+            except Hit:
+                handled(signal.SIG_IGN)
+        for result in results:
+            result.get(60)
+
+
+def test_an_imap_that_is_cut_short_keeps_no_pool_open(monkeypatch):
+    def cut(*unused, **named):
+        monkeypatch.undo()
+        raise Hit
+
+    pool = tutti.Pool(1)
+    monkeypatch.setattr(pool, "_fed", cut)
+    with pytest.raises(Hit):
+        list(pool.imap(abs, [1, 2, 3]))
+    monkeypatch.setattr("threading.Thread", cut)
+    with pytest.raises(Hit):
+        pool.imap(abs, iter([1, 2, 3]))
+    pool.close()
+    pool.join()
