@@ -34,7 +34,8 @@ PyObject *tt_py_outcome_lost(struct tt_py_queue *q, tutti_status status,
     return fault ? PyObject_CallMethod(fault, name, "s", why) : NULL;
 }
 
-/* Whether an interrupt came; the first is kept for the end of all deliveries. */
+/* Whether an interrupt came; the first is kept for the end of all deliveries.
+ */
 static bool interrupted(struct tt_py_queue *q, PyObject **interrupt)
 {
     if (!tt_py_interrupted(q->state))

@@ -48,8 +48,7 @@ static void own_folder(char out[PATH_MAX])
         return;
     const char *path = info.dli_fname;
     /* A program's name is what it was called by, from where it then was. */
-    if (path[0] != '/' &&
-        readlink("/proc/self/exe", link, PATH_MAX - 1) > 0)
+    if (path[0] != '/' && readlink("/proc/self/exe", link, PATH_MAX - 1) > 0)
         path = link;
     const char *slash = strrchr(path, '/');
     if (slash)
