@@ -33,7 +33,10 @@ class _Watch:
                 self.call(module)
 
         if run:
-            loader.exec_module = run_and_call
+            try:
+                loader.exec_module = run_and_call
+            except (AttributeError, TypeError):
+                pass  # it takes no attributes: its module is not followed
 
 
 def after_import(name, call):

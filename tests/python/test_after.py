@@ -67,6 +67,26 @@ def test_other_finders(later, monkeypatch):
     assert later == [5]
 
 
+def test_a_loader_that_takes_no_attributes(later):
+    class Loader:
+        __slots__ = ()
+
+        def create_module(self, spec):
+            pass
+
+        def exec_module(self, module):
+            module.x = 6
+
+        def find_spec(self, name, path=None, target=None):
+            if name == "later":
+                return importlib.util.spec_from_loader(name, self)
+
+    sys.meta_path.append(Loader())
+    sys.path.pop(0)
+    sys.path_importer_cache.clear()
+    assert __import__("later").x == 6
+
+
 def test_a_loader_of_several_modules(later, tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.writestr("later.py", "x = 7")
