@@ -68,6 +68,8 @@ def wordcount(word, paths, *, fold=False, per_file=False, top=None,
                         % type(on).__name__)
     if workers is not None:
         workers = _check.count("workers", workers)
+        if workers > 1000000:
+            raise ValueError("workers must be 1 to 1000000, got %d" % workers)
     total, files, best = _tutti.wordcount(
         _word(word), _paths(paths), fold, recursive, top or 0, on, workers or 0)
     for file in files:

@@ -121,6 +121,7 @@ def test_files_that_cannot_be_counted(tmp_path):
     (("a", "x"), {"top": 2}, ValueError, "ask for one of them"),
     (("a", "x"), {"errors": "ignore"}, ValueError, "'raise' or 'warn'"),
     (("a", "x"), {"workers": 0}, ValueError, "workers"),
+    (("a", "x"), {"workers": 2**32}, ValueError, "workers"),
     (("a", "x"), {"on": None}, TypeError, "on must be the name of a place"),
     (("a", "x"), {"on": "processes"}, tutti.Error, "cannot run this function"),
 ])
