@@ -68,7 +68,7 @@ typedef struct tutti_expectation {
  *       names sample and point), TUTTI_EMEM, those of tutti_kernel_open() and
  *       of tutti_reduce().
  * Threads: any.  Cost: nanoseconds a sample above those of f; 120 bytes for
- *       4096 samples, at most 32 MB.
+ *       512 to 4096 samples, at most 32 MB.
  * Source: Philox4x32-10 (Salmon et al., SC11); lattice: Cools, Kuo, Nuyens,
  *       Constructing embedded lattice rules (2006); Hickernell's baker's
  *       transform (2002); moments: Chan, Golub, LeVeque (1983).

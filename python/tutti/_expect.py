@@ -13,8 +13,8 @@ from ._kernel import Kernel, _bar, kernel, remote
 METHODS = {"plain": 0, "lattice": 1}
 GROUP = 128  # points are drawn from multiples of this
 PLAIN = 2**32 - 1  # log2 of plain samples
-C_BLOCK = 4096  # samples that C folds at once
-C_PIECE = 64 * C_BLOCK
+C_PIECE = 262144  # samples that C folds in a process, at most
+C_PIECES = 64
 BLOCK = 16384  # samples of a call of a vectorised function, at most
 ONES = 4096  # and of a piece of single calls
 PIECES = 256
@@ -223,19 +223,23 @@ def _far(f, density, sides, how, on, workers, progress):
     from . import map
 
     def run(first, count, unit, log2):
+        size = unit
+        while size < C_PIECE and count // size > C_PIECES:
+            size *= 2
         piece = functools.partial(_far_piece, f, density, sides, how, first,
-                                  count, unit, log2)
+                                  count, size, unit, log2)
         return _tutti.expect_join(
-            map(piece, range(0, count, C_PIECE), on=on, workers=workers,
+            map(piece, range(0, count, size), on=on, workers=workers,
                 progress=progress), log2)
 
-    return _tutti.expect_by(run, sides, how, C_BLOCK)
+    return _tutti.expect_by(run, sides, how, 0)
 
 
-def _far_piece(f, density, sides, how, first, count, unit, log2, at):
+def _far_piece(f, density, sides, how, first, count, size, unit, log2,
+               at):
     return _tutti.expect_piece(
         f._made, density and density._made, sides, how, first + at,
-        min(C_PIECE, count - at), unit, log2)
+        min(size, count - at), unit, log2)
 
 
 def _python(f, density, sides, how, vectorized, on, workers, progress):

@@ -19,6 +19,9 @@
 #define SHIFTS 16
 #define LATTICE_FIRST 6 /* log2 of the points, towards a standard error */
 #define COORDINATES_MOST 4096
+#define BLOCK_LEAST 512 /* samples */
+#define BLOCK_MOST 4096
+#define BLOCKS 256 /* at least, where that leaves BLOCK_LEAST */
 
 /* An estimate under way. */
 struct state {
@@ -183,6 +186,15 @@ static unsigned lattice_of(uint64_t samples, bool searches)
     return log2;
 }
 
+/* Few samples may be slow ones: they are shared out, too. */
+static unsigned unit_for(uint64_t samples)
+{
+    unsigned unit = BLOCK_MOST;
+    while (unit > BLOCK_LEAST && samples / unit < BLOCKS)
+        unit /= 2;
+    return unit;
+}
+
 tutti_status tutti_expect_by(tutti_expectation *out, tutti_expect_runner runner,
                              void *arg, const double *box, size_t n,
                              const tutti_expect_options *how, size_t unit)
@@ -198,6 +210,8 @@ tutti_status tutti_expect_by(tutti_expectation *out, tutti_expect_runner runner,
         .how = how, .samples = how->samples, .unit = (unsigned)unit};
     if (s.samples == 0)
         s.samples = searches ? SAMPLES_TO_ERROR : SAMPLES;
+    if (unit == 0)
+        s.unit = unit_for(s.samples);
     s.log2 = lattice ? lattice_of(s.samples, searches) : TT_SAMPLE_NO_LATTICE;
     status = run(&s, runner, arg);
     if (!status)
@@ -317,8 +331,7 @@ tutti_status tutti_expect(tutti_expectation *out, tutti_kernel *f,
     if (!status)
         status = check_travel(&c);
     if (!status)
-        status =
-            tutti_expect_by(out, run_round, &c, box, n, how, TT_SAMPLE_BLOCK);
+        status = tutti_expect_by(out, run_round, &c, box, n, how, 0);
     free(c.sampler);
     return status;
 }

@@ -8,7 +8,6 @@
 #include "kernel/builtin/moments.h"
 #include "kernel/kernel.h"
 
-#define TT_SAMPLE_BLOCK 4096
 #define TT_SAMPLE_NO_LATTICE UINT32_MAX /* log2 of plain samples */
 
 /* A tutti_expect_part. */

@@ -32,7 +32,7 @@ typedef tutti_status (*tutti_expect_runner)(void *arg, tutti_expect_part *out,
  *
  * out, box, n: as tutti_expect().
  * runner, arg: called with arg, for one round after the other.
- * unit: most samples of a block, a power of two.
+ * unit: most samples of a block, a power of two; 0: as tutti_expect() has it.
  * how:  its density must be NULL: parts say whether there is one.
  * Errors: TUTTI_EARG, and the runner's.
  * Threads: any; the runner is called in the caller's.  Cost: the runner's.
