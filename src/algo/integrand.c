@@ -4,6 +4,7 @@
 
 #include "algo/sample.h"
 #include "core/status.h"
+#include "kernel/file.h"
 
 #define SYMBOL "tt_expect_points"
 #define SPELLED 32 /* coordinates that are named one by one */
@@ -12,13 +13,12 @@
 static void put_value(FILE *to, const struct tt_signature *s, size_t n)
 {
     const char *user = s->user ? ", tt_user" : "";
-    const char *row = s->mutable ? "tt_p" : "tt_p";
     if (s->form == TUTTI_FORM_SCALAR)
         fprintf(to, "%s(tt_p[0]%s)", s->name, user);
     else if (s->count_first)
-        fprintf(to, "%s(%zu, %s%s)", s->name, n, row, user);
+        fprintf(to, "%s(%zu, tt_p%s)", s->name, n, user);
     else
-        fprintf(to, "%s(%s, %zu%s)", s->name, row, n, user);
+        fprintf(to, "%s(tt_p, %zu%s)", s->name, n, user);
 }
 
 /* The coordinates are spelled out and n is a constant: what is called is put in
@@ -81,11 +81,7 @@ static tutti_status write_entry(char **text, const struct tt_signature *s,
             s->name);
     put_body(to, s, n);
     fputs("}\n", to);
-    bool failed = ferror(to) != 0;
-    if (fclose(to) == 0 && !failed)
-        return TUTTI_OK;
-    free(*text);
-    return tt_fail_memory("a kernel's text");
+    return tt_text_end(to, text) ? TUTTI_OK : tt_fail_memory("a kernel's text");
 }
 
 /* Whether a function of one value or of a point is this. */

@@ -124,12 +124,8 @@ static tutti_status join(struct job *job, const struct tt_source *source,
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
         fprintf(to, "#undef %s\n", keywords[i]);
     fputs(extra, to);
-    bool failed = ferror(to) != 0;
-    if (fclose(to) == 0 && !failed)
-        return TUTTI_OK;
-    free(job->text);
-    job->text = NULL;
-    return tt_fail_memory("a kernel's text");
+    return tt_text_end(to, &job->text) ? TUTTI_OK
+                                       : tt_fail_memory("a kernel's text");
 }
 
 /* Each part is preceded by its size, so that no two lists of parts hash to the

@@ -171,14 +171,13 @@ static tutti_status make_list(char **text, size_t *size, const char *object,
     fprintf(list, "%s\n%s\n", title, object);
     bool noted = tt_depend_note(list, depend, path, began);
     fputs("end\n", list);
-    bool failed = ferror(list) != 0;
-    failed = fclose(list) != 0 || failed;
+    bool whole = tt_text_end(list, text);
     free(depend);
-    if (!failed && noted)
+    if (whole && noted)
         return TUTTI_OK;
     free(*text);
     *text = NULL;
-    return failed ? tt_fail_memory("a kernel's headers") : TUTTI_OK;
+    return whole ? TUTTI_OK : tt_fail_memory("a kernel's headers");
 }
 
 tutti_status tt_cache_keep(const struct tt_cache *cache, const char *key,

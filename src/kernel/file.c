@@ -67,6 +67,16 @@ tutti_status tt_file_read(char **text, size_t *size, const char *path)
     return status;
 }
 
+bool tt_text_end(FILE *to, char **text)
+{
+    bool failed = ferror(to) != 0;
+    if (fclose(to) == 0 && !failed && *text)
+        return true;
+    free(*text);
+    *text = NULL;
+    return false;
+}
+
 tutti_status tt_file_write(const char *path, const void *data, size_t size)
 {
     const char *from = data;

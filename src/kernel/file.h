@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/sha256.h"
 #include "core/status.h"
@@ -23,6 +24,10 @@ bool tt_file_stamp(const char *path, struct tt_stamp *stamp);
  * caller frees *text. Errors: TUTTI_EARG, TUTTI_EMEM. */
 TUTTI_MUST_CHECK tutti_status tt_file_read(char **text, size_t *size,
                                            const char *path);
+
+/* Ends a text that open_memstream() began; false, and *text is NULL: there was
+ * no memory, which glibc's fclose() may not tell. */
+bool tt_text_end(FILE *to, char **text);
 
 /* Writes a new file. Errors: TUTTI_ESYS. */
 TUTTI_MUST_CHECK tutti_status tt_file_write(const char *path, const void *data,

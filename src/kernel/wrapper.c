@@ -1,7 +1,8 @@
 #include "kernel/wrapper.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "kernel/file.h"
 
 static void put_row_type(FILE *to, const struct tt_signature *s)
 {
@@ -151,23 +152,10 @@ static void put_each(FILE *to, const struct tt_signature *s, const char *name)
     fputs(");\n}\n", to);
 }
 
-/* Ends a text that open_memstream() began. */
-static tutti_status finish(FILE *to, char **made, char **text)
-{
-    bool failed = ferror(to) != 0;
-    if (fclose(to) != 0 || failed) {
-        free(*made);
-        return tt_fail_memory("a kernel's text");
-    }
-    *text = *made;
-    return TUTTI_OK;
-}
-
 tutti_status tt_wrapper_make(char **text, const struct tt_signature *signature)
 {
-    char *made = NULL;
     size_t size;
-    FILE *to = open_memstream(&made, &size);
+    FILE *to = open_memstream(text, &size);
     if (to == NULL)
         return tt_fail_memory("a kernel's text");
     put_check(to, signature);
@@ -175,17 +163,16 @@ tutti_status tt_wrapper_make(char **text, const struct tt_signature *signature)
         put_entry(to, signature);
     if (signature->each)
         put_each(to, signature, signature->name);
-    return finish(to, &made, text);
+    return tt_text_end(to, text) ? TUTTI_OK : tt_fail_memory("a kernel's text");
 }
 
 tutti_status tt_wrapper_native(char **text,
                                const struct tt_signature *signature)
 {
-    char *made = NULL;
     size_t size;
-    FILE *to = open_memstream(&made, &size);
+    FILE *to = open_memstream(text, &size);
     if (to == NULL)
         return tt_fail_memory("a kernel's text");
     put_each(to, signature, "tt_f");
-    return finish(to, &made, text);
+    return tt_text_end(to, text) ? TUTTI_OK : tt_fail_memory("a kernel's text");
 }

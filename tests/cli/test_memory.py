@@ -83,6 +83,8 @@ def test_each_allocation(tutti, fail, words, files):
             (tutti.here / name).unlink()
         env = {"LD_PRELOAD": fail, "FAIL_AT": str(at)}
         status, out, err = tutti.run(*words.split(), env=env)
+        if "libgomp" in err:
+            continue  # ends the process by itself
         assert status in (0, 2), (at, err)
         if status == 2:
             assert err.startswith("tutti: ") or "\ntutti: " in err, at
