@@ -7,7 +7,6 @@ density, functions of Python or C: tutti.expect draws the points itself.
     python t17_monte_carlo.py [M [N]]
 """
 
-import random
 import sys
 import time
 
@@ -21,7 +20,7 @@ def f(x):
 
 
 def by_loop(m, n):
-    values = [f([random.random() for _ in range(n)]) for _ in range(m)]
+    values = [f(numpy.random.random(n)) for _ in range(m)]
     mean = sum(values) / m
     square = sum(v * v for v in values) / m
     return mean, (square - mean**2) / m
