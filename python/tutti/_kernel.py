@@ -319,10 +319,10 @@ def _run_here(k, items):
 def remote(on, retries, task_timeout):
     """Whether a loop runs as tasks of Python's, in other processes."""
     forced = os.environ.get("TUTTI_ON", "auto")
-    if not isinstance(on, str) or retries or task_timeout is not None:
+    if not isinstance(on, str) or task_timeout is not None:
         return True
     on = on if forced in ("", "auto") else forced
-    return on.startswith("processes")
+    return on.startswith("processes") or retries > 0 and on.startswith("auto")
 
 
 def _cut(n, workers, unit):

@@ -462,3 +462,11 @@ def test_processes_race_for_an_empty_cache(tmp_path):
     left = os.listdir(tmp_path / "tutti" / "kernels")
     assert len([name for name in left if name.endswith(".list")]) == 1
     assert not [name for name in left if name.startswith("build.")]
+
+
+@pytest.mark.parametrize("on", ["serial", "threads:2"])
+def test_nobody_is_lost_in_this_process(on):
+    k = tutti.kernel("double f(double x) { return x + 1; }")
+    assert list(tutti.map(k, range(3), on=on, retries=1)) == [1, 2, 3]
+    with pytest.raises(ValueError, match="task_timeout"):
+        tutti.map(k, range(3), on=on, task_timeout=1)
