@@ -76,6 +76,42 @@ cdef extern from "tutti.h" nogil:
         int (*range)(void *partial, size_t begin, size_t end, void *context)
         void (*combine)(void *left, const void *right, void *context)
 
+    ctypedef enum tutti_type:
+        TUTTI_F64
+        TUTTI_F32
+        TUTTI_I64
+        TUTTI_I32
+        TUTTI_U64
+        TUTTI_U32
+
+    ctypedef struct tutti_kernel:
+        pass
+
+    tutti_status tutti_kernel_open(tutti_kernel **out, const char *text,
+                                   const char *signature)
+    tutti_status tutti_kernel_text(tutti_kernel **out, const char *source,
+                                   const char *name)
+    void tutti_kernel_close(tutti_kernel *kernel)
+    tutti_status tutti_kernel_map(tutti_kernel *kernel, void *results,
+                                  size_t results_width, const void *items,
+                                  size_t width, size_t n,
+                                  const tutti_options *options)
+
+    ctypedef struct tutti_matrix:
+        void *data
+        size_t rows, columns
+        ptrdiff_t row_stride, column_stride
+
+    tutti_status tutti_sum(tutti_type type, void *result, tutti_matrix x,
+                           const tutti_options *options)
+    tutti_status tutti_dot(tutti_type type, void *result, tutti_array a,
+                           tutti_array b, size_t n,
+                           const tutti_options *options)
+    tutti_status tutti_matvec(tutti_type type, tutti_array y, tutti_matrix a,
+                              tutti_array x, const tutti_options *options)
+    tutti_status tutti_matmul(tutti_type type, tutti_matrix c, tutti_matrix a,
+                              tutti_matrix b, const tutti_options *options)
+
     tutti_status tutti_reduce(void *result, const tutti_fold *fold, size_t n,
                               size_t unit, void *context, size_t context_size,
                               const tutti_options *options)
