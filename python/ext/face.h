@@ -261,6 +261,16 @@ extern PyType_Spec tt_py_marks_spec;
 bool tt_py_say(struct tt_py_state *state, tutti_voice voice, const char *text,
                size_t size);
 
+/* wait.c */
+/* A tutti_progress that looks at signals, with the interpreter's lock: an
+ * exception of their handlers stays raised, and ends the loop. */
+int tt_py_look(void *arg, size_t done, size_t n);
+
+/* Reads the place, or None: right here, whatever the environment says; workers
+ * or None. `name` begins the sentences. -1: an exception. */
+int tt_py_how_read(tutti_options *options, const char *name, PyObject *on,
+                   PyObject *workers);
+
 /* fault.c */
 /* The exception of a status, with its sentence: tutti_detail(), or `line`. */
 PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status);

@@ -27,8 +27,7 @@ struct tt_py_wait {
     PyObject *error; /* what ended it; or NULL */
 };
 
-/* Reads the place, or None: right here, whatever the environment says; workers
- * or None; a bar or None. -1: an exception. */
+/* As tt_py_how_read(); a bar or None. */
 int tt_py_wait_read(struct tt_py_wait *wait, PyObject *on, PyObject *workers,
                     PyObject *bar);
 /* After the loop: 0, or -1 with the exception of what it ended with. */

@@ -28,49 +28,6 @@ static void begin(struct call *call, const char *name)
     call->options = (tutti_options)TUTTI_OPTIONS_INIT;
 }
 
-static int look(void *context, size_t done, size_t n)
-{
-    (void)context, (void)done, (void)n;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    int raised = PyErr_CheckSignals();
-    PyGILState_Release(gil);
-    return raised;
-}
-
-/* on: None is here and nowhere else, whatever the environment says. */
-static int read_how(struct call *call, PyObject *on, PyObject *workers)
-{
-    if (on == Py_None) {
-        if (tutti_place_open(&call->options.place, "serial") == TUTTI_OK)
-            return 0;
-        PyErr_SetString(PyExc_MemoryError, tutti_detail());
-        return -1;
-    }
-    if (!PyUnicode_Check(on)) {
-        PyErr_Format(PyExc_TypeError,
-                     "%s: on must be the name of a place, or an open Pool or "
-                     "Executor, got %s",
-                     call->name, Py_TYPE(on)->tp_name);
-        return -1;
-    }
-    call->options.on = PyUnicode_AsUTF8(on);
-    if (!call->options.on)
-        return -1;
-    if (workers == Py_None)
-        return 0;
-    long count = PyLong_AsLong(workers);
-    if (count == -1 && PyErr_Occurred())
-        return -1;
-    if (count < 1 || count > 1000000) {
-        PyErr_Format(PyExc_ValueError,
-                     "%s: workers must be 1 to 1000000, got %ld", call->name,
-                     count);
-        return -1;
-    }
-    call->options.workers = (unsigned)count;
-    return 0;
-}
-
 static void drop(struct call *call)
 {
     while (call->arrays > 0)
@@ -163,7 +120,7 @@ static PyThreadState *enter(struct call *call, size_t elements)
 {
     if (elements < LONG)
         return NULL;
-    call->options.progress = look;
+    call->options.progress = tt_py_look;
     return PyEval_SaveThread();
 }
 
@@ -286,7 +243,8 @@ PyObject *tt_py_total(PyObject *module, PyObject *const *args, Py_ssize_t n)
     PyObject *sum = NULL;
     tutti_matrix x;
     int64_t value; /* or a float */
-    if (!count_is(call.name, n, 3) || read_how(&call, args[1], args[2]) < 0 ||
+    if (!count_is(call.name, n, 3) ||
+        tt_py_how_read(&call.options, call.name, args[1], args[2]) < 0 ||
         read_array(&call, args[0], false, "x") < 0)
         goto done;
     tutti_type type = call.array[0].type;
@@ -311,7 +269,8 @@ PyObject *tt_py_dot(PyObject *module, PyObject *const *args, Py_ssize_t n)
     const struct tt_py_array *a = &call.array[0], *b = &call.array[1];
     PyObject *sum = NULL;
     int64_t value; /* or another number */
-    if (!count_is(call.name, n, 4) || read_how(&call, args[2], args[3]) < 0 ||
+    if (!count_is(call.name, n, 4) ||
+        tt_py_how_read(&call.options, call.name, args[2], args[3]) < 0 ||
         read_array(&call, args[0], false, "a") < 0 ||
         read_array(&call, args[1], false, "b") < 0 ||
         check_ndim(&call, 0, "a", 1) < 0 || check_ndim(&call, 1, "b", 1) < 0)
@@ -338,7 +297,8 @@ PyObject *tt_py_matvec(PyObject *module, PyObject *const *args, Py_ssize_t n)
     const struct tt_py_array *a = &call.array[0], *x = &call.array[1],
                              *y = &call.array[2];
     PyObject *result = NULL;
-    if (!count_is(call.name, n, 5) || read_how(&call, args[3], args[4]) < 0 ||
+    if (!count_is(call.name, n, 5) ||
+        tt_py_how_read(&call.options, call.name, args[3], args[4]) < 0 ||
         read_array(&call, args[1], false, "a") < 0 ||
         read_array(&call, args[2], false, "x") < 0 ||
         read_array(&call, args[0], true, "out") < 0 ||
@@ -373,7 +333,8 @@ PyObject *tt_py_matmul(PyObject *module, PyObject *const *args, Py_ssize_t n)
     const struct tt_py_array *a = &call.array[0], *b = &call.array[1],
                              *c = &call.array[2];
     PyObject *result = NULL;
-    if (!count_is(call.name, n, 5) || read_how(&call, args[3], args[4]) < 0 ||
+    if (!count_is(call.name, n, 5) ||
+        tt_py_how_read(&call.options, call.name, args[3], args[4]) < 0 ||
         read_array(&call, args[1], false, "a") < 0 ||
         read_array(&call, args[2], false, "b") < 0 ||
         read_array(&call, args[0], true, "out") < 0 ||
@@ -429,7 +390,8 @@ pair(PyObject *module, struct call *call, PyObject *const *args, Py_ssize_t n,
 {
     PyObject *result = NULL;
     tutti_matrix m[OPERANDS];
-    if (!count_is(call->name, n, 5) || read_how(call, args[3], args[4]) < 0 ||
+    if (!count_is(call->name, n, 5) ||
+        tt_py_how_read(&call->options, call->name, args[3], args[4]) < 0 ||
         read_array(call, args[0], true, "out") < 0 ||
         read_array(call, args[1], false, "a") < 0 ||
         read_array(call, args[2], false, "b") < 0 || check_broadcast(call) < 0)

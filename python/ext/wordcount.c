@@ -1,16 +1,6 @@
 /* tutti.wordcount's part in C; python/tutti/_wordcount.py has the rest. */
 #include "face.h"
 
-/* In the caller's thread. An exception of a signal's handler stays raised. */
-static int look(void *arg, size_t done, size_t n)
-{
-    (void)arg, (void)done, (void)n;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    int raised = PyErr_Occurred() || PyErr_CheckSignals() < 0;
-    PyGILState_Release(gil);
-    return raised;
-}
-
 /* Bytes without a zero among them; NULL: an exception. */
 static const char *text_of(PyObject *bytes)
 {
@@ -104,7 +94,7 @@ PyObject *tt_py_wordcount(PyObject *module, PyObject *args)
     query.fold = fold;
     query.recursive = recursive;
     query.top = (size_t)top;
-    options.progress = look;
+    options.progress = tt_py_look;
     tutti_status status;
     Py_BEGIN_ALLOW_THREADS status = tutti_wordcount_run(
         &count, &query, paths, (size_t)PyList_GET_SIZE(list), &options);
