@@ -160,7 +160,8 @@ tutti_status tt_apply_send(const struct tt_sweep *sweep, const void *items,
     return tt_travel_run(&travel, n, unit, options);
 }
 
-const void *tt_apply_key(const struct tt_sweep *sweep)
+/* What the cost of a task is remembered by. */
+static const void *key_of(const struct tt_sweep *sweep)
 {
     const void *key;
     memcpy(&key,
@@ -197,7 +198,7 @@ tutti_status tt_apply_map(const struct tt_sweep *sweep, const void *items,
                        .unit = unit,
                        .body = run_body,
                        .context = &map,
-                       .key = tt_apply_key(sweep)};
+                       .key = key_of(sweep)};
     return tutti_loop_run(&loop, options);
 }
 

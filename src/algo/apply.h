@@ -52,9 +52,6 @@ TUTTI_MUST_CHECK tutti_status tt_apply_send(const struct tt_sweep *sweep,
 void tt_apply_call(const struct tt_sweep *sweep, size_t begin, size_t end,
                    const char *items, char *results);
 
-/* What the cost of a task is remembered by. */
-const void *tt_apply_key(const struct tt_sweep *sweep);
-
 /* In a worker: the tasks [begin, end) of a kernel, by its entry and its
  * function; items and results as for tt_apply_call(). Returns end. */
 size_t tt_apply_away(const tt_function functions[2], const void *context,

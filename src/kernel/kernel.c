@@ -77,7 +77,8 @@ static tutti_status take_source(tutti_kernel *k, const char *data, size_t size,
     return TUTTI_OK;
 }
 
-tutti_status tt_kernel_ready(tutti_kernel *k)
+/* Makes the entries by which maps run a kernel that has a source. */
+static tutti_status make_entries(tutti_kernel *k)
 {
     char *extra;
     void *each = NULL, *entry = NULL;
@@ -106,7 +107,7 @@ static tutti_status open_source(tutti_kernel *k, const char *file,
         return status;
     status = take_source(k, data, size, file, true, name);
     free(data);
-    return status == TUTTI_OK ? tt_kernel_ready(k) : status;
+    return status == TUTTI_OK ? make_entries(k) : status;
 }
 
 /* dlopen() searches the system's folders for a name without a slash: a file
@@ -247,27 +248,17 @@ tutti_status tutti_kernel_open(tutti_kernel **out, const char *text,
     return finish(out, k, open_text(k, text, signature));
 }
 
-tutti_status tt_kernel_read(tutti_kernel **out, const char *source,
-                            const char *name)
+tutti_status tutti_kernel_text(tutti_kernel **out, const char *source,
+                               const char *name)
 {
     if (source == NULL)
         return tt_fail(TUTTI_EARG, "no C text was given");
     tutti_kernel *k = begin();
     if (k == NULL)
         return tt_fail_memory("a kernel");
-    return finish(
-        out, k,
-        take_source(k, source, strlen(source), "kernel text", false, name));
-}
-
-tutti_status tutti_kernel_text(tutti_kernel **out, const char *source,
-                               const char *name)
-{
-    tutti_kernel *k;
-    tutti_status status = tt_kernel_read(&k, source, name);
-    if (status != TUTTI_OK)
-        return status;
-    return finish(out, k, tt_kernel_ready(k));
+    tutti_status status =
+        take_source(k, source, strlen(source), "kernel text", false, name);
+    return finish(out, k, status == TUTTI_OK ? make_entries(k) : status);
 }
 
 tutti_status tutti_kernel_native(tutti_kernel **out, void (*function)(void),

@@ -10,7 +10,7 @@
 
 struct tutti_kernel {
     void *library;               /* from dlopen(), of a LIB.so; else NULL */
-    tt_kernel_entry entry;       /* NULL: TUTTI_FORM_EACH, or not compiled */
+    tt_kernel_entry entry;       /* NULL: TUTTI_FORM_EACH */
     tt_kernel_each each;         /* or NULL */
     tt_kernel_function function; /* compiled already; else NULL */
     void *user;                  /* what a function with one gets */
@@ -19,15 +19,6 @@ struct tutti_kernel {
     pthread_mutex_t lock;    /* guards parts */
     struct tt_part *parts;   /* made by tt_kernel_build() */
 };
-
-/* As tutti_kernel_text(), but compiles nothing: for those who call the function
- * from a text of their own, by tt_kernel_build(). */
-TUTTI_MUST_CHECK tutti_status tt_kernel_read(tutti_kernel **out,
-                                             const char *source,
-                                             const char *name);
-
-/* Makes the entries by which maps run a kernel that tt_kernel_read() gave. */
-TUTTI_MUST_CHECK tutti_status tt_kernel_ready(tutti_kernel *kernel);
 
 /* Compiles the kernel's source with `extra` behind it (through the cache; see
  * build.h), loads that, and finds `symbol` in it. `extra` calls the function by
