@@ -6,20 +6,18 @@
 #include <string.h>
 
 #include <tutti/expect.h>
-#include <tutti/report.h>
 
 #include "command.h"
 #include "fail.h"
-#include "progress.h"
-#include "signals.h"
+#include "run.h"
 
 #define SIDES 4096
 
 struct expect {
-    const char *function, *density, *box, *samples, *seed, *error, *on;
+    const char *function, *density, *box, *samples, *seed, *error;
+    struct cli_run run;
     unsigned method, narrow;
-    size_t workers;
-    bool progress, explain, help;
+    bool help;
 };
 
 #define AT(field) offsetof(struct expect, field)
@@ -41,16 +39,7 @@ static const struct cli_option options[] = {
      AT(method), 0},
     {"--bits", 0, CLI_CHOICE, "53|32", "of a coordinate; 32 are faster",
      AT(narrow), 0},
-    {"--on", 0, CLI_WORD, "PLACE",
-     "where: serial, threads[:N], processes[:N], auto (the default)", AT(on),
-     0},
-    {"--workers", 0, CLI_COUNT, "N", "at most N workers, this one included",
-     AT(workers), 1024},
-    {"--progress", 0, CLI_FLAG, NULL, "a bar, where stderr is a terminal",
-     AT(progress), 0},
-    {"--explain", 0, CLI_FLAG, NULL,
-     "tell on stderr where it ran, why, and where the time went", AT(explain),
-     0},
+    CLI_RUN_OPTIONS(struct expect),
     {"--help", 'h', CLI_FLAG, NULL, "this text", AT(help), 0},
     {NULL, 0, CLI_FLAG, NULL, NULL, 0, 0},
 };
@@ -111,6 +100,16 @@ static int read_error(double *out, const char *text)
     return CLI_OK;
 }
 
+static int check_function(const char *text)
+{
+    if (cli_run_language(text) == CLI_PYTHON)
+        return cli_fail(
+            "%s: expected an expression of x0, x1, ..., FILE.c:NAME "
+            "or LIB.so:NAME; for Python there is tutti.expect()",
+            text);
+    return CLI_OK;
+}
+
 static int read_how(tutti_expect_options *how, const struct expect *e)
 {
     int status = CLI_OK;
@@ -123,14 +122,6 @@ static int read_how(tutti_expect_options *how, const struct expect *e)
     if (!status && e->error)
         status = read_error(&how->standard_error, e->error);
     return status;
-}
-
-/* FILE.c:NAME or LIB.so:NAME, or an expression of x0, x1, ... */
-static bool is_expression(const char *text)
-{
-    const char *colon = strrchr(text, ':');
-    return !colon || colon - text < 3 || !colon[1] ||
-           (memcmp(colon - 2, ".c", 2) != 0 && !strstr(text, ".so"));
 }
 
 /* The C text of an expression; the caller frees it. */
@@ -154,7 +145,8 @@ static tutti_status open_function(tutti_kernel **out, const char *text,
                                   size_t n)
 {
     static const char signature[] = "double %.100s(int n, const double *x)";
-    if (is_expression(text)) {
+    enum cli_language language = cli_run_language(text);
+    if (language == CLI_NO_LANGUAGE) {
         char *spelled = spell(text, n);
         tutti_status status =
             spelled ? tutti_kernel_text(out, spelled, "expression")
@@ -164,7 +156,7 @@ static tutti_status open_function(tutti_kernel **out, const char *text,
     }
     char own[200];
     snprintf(own, sizeof own, signature, strrchr(text, ':') + 1);
-    return tutti_kernel_open(out, text, strstr(text, ".so") ? own : NULL);
+    return tutti_kernel_open(out, text, language == CLI_LIBRARY ? own : NULL);
 }
 
 static void print(const tutti_expectation *e, bool weighted)
@@ -177,38 +169,18 @@ static void print(const tutti_expectation *e, bool weighted)
         printf("density         %.6g +- %.1g\n", e->density, e->density_error);
 }
 
-static void explain(void)
-{
-    size_t size = tutti_explain(NULL, 0) + 1;
-    char *text = malloc(size);
-    if (text && tutti_explain(text, size))
-        fputs(text, stderr);
-    free(text);
-}
-
 static tutti_status estimate(tutti_expectation *out, tutti_kernel *f,
                              const double *box, size_t n,
-                             const tutti_expect_options *how,
-                             const struct expect *e)
+                             const tutti_expect_options *how, struct expect *e)
 {
     tutti_options loop = TUTTI_OPTIONS_INIT;
-    struct cli_progress bar;
-    loop.on = e->on;
-    loop.workers = (unsigned)e->workers;
-    if (e->progress) {
-        cli_progress_start(&bar);
-        loop.progress = cli_progress_draw;
-        loop.progress_arg = &bar;
-    }
-    cli_signals_function(e->function);
+    cli_run_begin(&e->run, e->function, &loop);
     tutti_status status = tutti_expect(out, f, box, n, how, &loop);
-    cli_signals_function(NULL);
-    if (e->progress)
-        cli_progress_end(&bar);
+    cli_run_end(&e->run);
     return status;
 }
 
-static int run_kernels(const struct expect *e, const double *box, size_t n,
+static int run_kernels(struct expect *e, const double *box, size_t n,
                        tutti_expect_options *how)
 {
     tutti_kernel *f = NULL;
@@ -220,8 +192,8 @@ static int run_kernels(const struct expect *e, const double *box, size_t n,
         status = estimate(&found, f, box, n, how, e);
     if (!status)
         print(&found, e->density);
-    if (!status && e->explain)
-        explain();
+    if (!status)
+        cli_run_explain(&e->run);
     tutti_kernel_close(f);
     tutti_kernel_close(how->density);
     return status ? cli_fail_library(status) : CLI_OK;
@@ -242,6 +214,10 @@ static int run_expect(int argc, char **argv)
                         "+ x1*x1' --box 0:1,0:1; tutti help expect tells all");
     if (!status && !e.box)
         return cli_fail("the box is missing: expected --box LOW:HIGH,...");
+    if (!status)
+        status = check_function(e.function);
+    if (!status && e.density)
+        status = check_function(e.density);
     if (!status)
         status = read_box(box, &n, e.box);
     if (!status)

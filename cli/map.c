@@ -13,9 +13,7 @@
 #include "fail.h"
 #include "input.h"
 #include "output.h"
-#include "progress.h"
 #include "python.h"
-#include "signals.h"
 
 /* Standard input is what is mapped over where nothing else is said. */
 static int check_input(struct cli_map *map)
@@ -77,12 +75,11 @@ static int check_outputs(struct cli_map *map)
 
 /* A run of a C function. */
 struct run {
-    const struct cli_map *map;
+    struct cli_map *map;
     tutti_kernel *kernel;
     tutti_kernel_info info;
     struct cli_input input;
     struct cli_output output;
-    struct cli_progress bar;
 };
 
 /* The shape of the results. */
@@ -105,19 +102,12 @@ static int find_shape(const struct run *run, struct cli_npy *shape)
 
 static tutti_status run_loop(struct run *run)
 {
-    const struct cli_map *map = run->map;
+    struct cli_map *map = run->map;
     const struct cli_input *input = &run->input;
     tutti_options options = TUTTI_OPTIONS_INIT;
-    options.on = map->on;
-    options.workers = (unsigned)map->workers;
-    options.task_timeout = map->task_timeout;
-    if (map->progress) {
-        cli_progress_start(&run->bar);
-        options.progress = cli_progress_draw;
-        options.progress_arg = &run->bar;
-    }
-    cli_signals_function(map->function);
     tutti_status status;
+    options.task_timeout = map->task_timeout;
+    cli_run_begin(&map->run, map->function, &options);
     if (map->over)
         status = tutti_kernel_map(run->kernel, run->output.results,
                                   run->output.shape.columns, input->items,
@@ -126,36 +116,14 @@ static tutti_status run_loop(struct run *run)
         status = tutti_kernel_map_range(run->kernel, run->output.results,
                                         map->range.first, map->range.step,
                                         map->range.n, &options);
-    cli_signals_function(NULL);
-    if (map->progress)
-        cli_progress_end(&run->bar);
+    cli_run_end(&map->run);
     return status;
-}
-
-/* The library's texts, whatever their length. */
-static void print_text(size_t (*write)(char *text, size_t size))
-{
-    size_t size = write(NULL, 0) + 1;
-    char *text = malloc(size);
-    if (text && write(text, size))
-        fputs(text, stderr);
-    free(text);
-}
-
-static size_t draw(char *text, size_t size)
-{
-    int columns = cli_columns();
-    columns = columns < 40 ? 40 : columns > 500 ? 500 : columns;
-    return tutti_trace_draw(text, size, (unsigned)columns);
 }
 
 /* What is told of the loop beside its results. */
 static int tell(const struct cli_map *map)
 {
-    if (map->explain) {
-        print_text(tutti_explain);
-        print_text(draw);
-    }
+    cli_run_explain(&map->run);
     if (!map->trace)
         return CLI_OK;
     tutti_status status = tutti_trace_write(map->trace);
@@ -187,7 +155,7 @@ static int run_kernel(struct run *run)
     return status ? status : tell(map);
 }
 
-static int map_kernel(const struct cli_map *map)
+static int map_kernel(struct cli_map *map)
 {
     struct run run = {.map = map, .output = {.fd = -1}};
     tutti_status opened =
@@ -213,7 +181,7 @@ static int run_map(int argc, char **argv)
                         "FILE.c:NAME ...; tutti help map tells all");
     if (status)
         return status;
-    enum cli_language language = cli_map_language(map.function);
+    enum cli_language language = cli_run_language(map.function);
     status = cli_map_check(&map);
     if (!status)
         status = check_input(&map);

@@ -1,7 +1,6 @@
 #include "map.h"
 
 #include <limits.h>
-#include <string.h>
 
 #include "fail.h"
 
@@ -16,21 +15,12 @@ const struct cli_option cli_map_options[] = {
     {"--output", 'o', CLI_WORD, "FILE",
      "FILE.npy, FILE.jsonl (JSON lines) or lines; without: standard output",
      AT(output), 0},
-    {"--on", 0, CLI_WORD, "PLACE",
-     "where: serial, threads[:N], processes[:N], auto (the default)", AT(on),
-     0},
-    {"--workers", 0, CLI_COUNT, "N", "at most N workers, this one included",
-     AT(workers), 1024},
+    CLI_RUN_OPTIONS(struct cli_map),
     {"--task-timeout", 0, CLI_SECONDS, "SECONDS",
      "a task that takes longer fails; tasks then run in processes",
      AT(task_timeout), 0},
     {"--errors", 0, CLI_CHOICE, "raise|return",
      "a task that fails ends the run, or is told in its place", AT(errors), 0},
-    {"--progress", 0, CLI_FLAG, NULL, "a bar, where stderr is a terminal",
-     AT(progress), 0},
-    {"--explain", 0, CLI_FLAG, NULL,
-     "tell on stderr where it ran, why, and where the time went", AT(explain),
-     0},
     {"--trace", 0, CLI_WORD, "FILE",
      "write a Chrome trace (JSON; opens in Perfetto)", AT(trace), 0},
     {"--width", 0, CLI_COUNT, "N",
@@ -42,25 +32,9 @@ const struct cli_option cli_map_options[] = {
     {NULL, 0, CLI_FLAG, NULL, NULL, 0, 0},
 };
 
-enum cli_language cli_map_language(const char *function)
-{
-    const char *colon = strrchr(function, ':');
-    size_t length = colon ? (size_t)(colon - function) : 0;
-    if (!colon || !colon[1])
-        return CLI_NO_LANGUAGE;
-    if (length > 2 && !memcmp(colon - 2, ".c", 2))
-        return CLI_C;
-    if (length > 3 && !memcmp(colon - 3, ".py", 3))
-        return CLI_PYTHON;
-    for (const char *at = function; (at = strstr(at, ".so")); at++)
-        if (at + 3 <= colon && (at[3] == ':' || at[3] == '.'))
-            return CLI_LIBRARY;
-    return CLI_NO_LANGUAGE;
-}
-
 int cli_map_check(const struct cli_map *map)
 {
-    enum cli_language language = cli_map_language(map->function);
+    enum cli_language language = cli_run_language(map->function);
     bool python = language == CLI_PYTHON;
     if (language == CLI_NO_LANGUAGE)
         return cli_fail("'%s': expected FILE.c:NAME, LIB.so:NAME or "

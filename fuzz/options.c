@@ -21,7 +21,7 @@ static void must(int holds)
 
 static void check(const struct cli_map *map)
 {
-    must(map->workers <= 1024 && map->width <= INT_MAX);
+    must(map->run.workers <= 1024 && map->width <= INT_MAX);
     must(map->task_timeout >= 0 && isfinite(map->task_timeout));
     must(map->errors <= 1 && map->range.n <= (size_t)1 << 48);
     must(map->range.n == 0 || map->range.step != 0);

@@ -89,7 +89,7 @@ def test_a_density(tutti):
 
 def test_explain(tutti):
     status, out, err = tutti.run("expect", "x0", "--box=0:1", "--explain")
-    assert status == 0 and "1048576 tasks" in err
+    assert status == 0 and "1048576 tasks" in err and "caller   |" in err
 
 
 @pytest.mark.parametrize("words, sentence", [
@@ -104,6 +104,7 @@ def test_explain(tutti):
     (["x0", "--box=0:1", "--samples=1.5"], "from 1 to 2^63"),
     (["x0", "--box=0:1", "--seed=-1"], "from 0 to 2^64 - 1"),
     (["x0", "--box=0:1", "--stderr=0"], "above 0"),
+    (["tasks.py:score", "--box=0:1"], "for Python there is tutti.expect()"),
     (["x0", "--box=0:1", "--method=sobol"], "plain|lattice"),
     (["x0", "--box=0:1", "--bits=32", "--method=lattice"], "53"),
     (["x0 + x1", "--box=0:1"], "expression:1:6: error"),
