@@ -112,10 +112,27 @@ static void refuse_elements(const char *format, Py_ssize_t size, unsigned types,
                      name_of(format, size), size);
 }
 
+/* Whether it is one of numpy.ma: its buffer says nothing of the mask. */
+static bool masked(PyObject *object)
+{
+    const PyTypeObject *type = Py_TYPE(object);
+    while (type && strcmp(type->tp_name, "MaskedArray") != 0)
+        type = type->tp_base;
+    return type;
+}
+
 int tt_py_array_get(struct tt_py_array *array, PyObject *object, unsigned types,
                     bool writable, const char *name)
 {
     Py_buffer *view = &array->view;
+    if (masked(object)) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s is a masked array, whose mask would be lost: give its "
+                     ".filled(value), .compressed() or .data",
+                     name);
+        memset(view, 0, sizeof *view);
+        return -1;
+    }
     if (PyObject_GetBuffer(object, view,
                            writable ? PyBUF_RECORDS : PyBUF_RECORDS_RO) < 0) {
         refuse_object(object, types, writable, name);

@@ -31,8 +31,8 @@ struct tt_py_array {
  * writable: it must be.
  * name:     of the argument, for sentences: "tutti.linalg.dot: a".
  * Returns 0, or -1 with a TypeError (no buffer, other elements, other byte
- * order) or a ValueError (read-only); then `array` may be dropped, too.
- * Until tt_py_array_drop() the object cannot be resized. With the
+ * order, a masked array) or a ValueError (read-only); then `array` may be
+ * dropped, too. Until tt_py_array_drop() the object cannot be resized. With the
  * interpreter's lock, both; what lies between may be without. */
 int tt_py_array_get(struct tt_py_array *array, PyObject *object, unsigned types,
                     bool writable, const char *name);

@@ -8,7 +8,7 @@ import warnings
 from array import array
 
 from . import _tutti
-from ._kernel import Kernel, _bar, kernel, remote
+from ._kernel import Kernel, _bar, as_array, kernel, remote
 
 METHODS = {"plain": 0, "lattice": 1}
 GROUP = 128  # points are drawn from multiples of this
@@ -318,7 +318,8 @@ class _Sampler:
         import numpy
 
         points = x.T
-        values = numpy.asarray(f(points.copy() if self._n == 1 else points))
+        values = as_array(
+            f(points.copy() if self._n == 1 else points), name)
         m = len(points)
         if values.shape != (m,):
             raise ValueError(

@@ -4,6 +4,7 @@
 import functools
 import operator
 import os
+import sys
 
 from . import _tutti
 
@@ -14,6 +15,7 @@ OPS = {"sum": 1, "prod": 2, "min": 3, "max": 4}
 BLOCK, UNIT = 512, 65536  # tasks of a reduction's block, at least and at most
 BLOCKS = 4096
 LANES = 32  # of a block
+INSTEAD = {"c": "take its .real or .imag", "V": "take one of its fields"}
 PIECES = 8  # a worker, in other processes
 
 
@@ -196,17 +198,36 @@ def is_array(items):
         items, memoryview) or type(items).__module__ == "array"
 
 
+def as_array(items, name):
+    """numpy.asarray(), but for what that would strip or wrap up."""
+    numpy = _numpy()
+    masked = sys.modules.get("numpy.ma")
+    if masked and isinstance(items, masked.MaskedArray):
+        raise TypeError(
+            "%s: the mask of a masked array would be lost: give its "
+            ".filled(value), .compressed() or .data" % name
+        )
+    a = numpy.asarray(items)
+    if a.dtype == object and not a.ndim:
+        raise TypeError(
+            "%s: expected an array of numbers, got %s"
+            % (name, type(items).__name__)
+        )
+    return a
+
+
 def _array(k, items):
     """The items as a contiguous array of the kernel's type. Nothing that is an
     array is converted; numbers are, if that loses nothing but digits."""
     numpy = _numpy()
     wanted = numpy.dtype(k.item)
     if is_array(items):
-        a = numpy.asarray(items)
+        a = as_array(items, k.signature)
         if a.dtype != wanted:
             raise TypeError(
-                "%s takes %s, got an array of %s: convert it by .astype(%r)"
-                % (k.signature, wanted, a.dtype, str(wanted))
+                "%s takes %s, got an array of %s: %s"
+                % (k.signature, wanted, a.dtype, INSTEAD.get(
+                    a.dtype.kind, "convert it by .astype('%s')" % wanted))
             )
         return numpy.require(a, requirements=("C", "A"))
     try:
@@ -220,8 +241,8 @@ def _array(k, items):
     kinds = "biuf" if wanted.kind == "f" else "biu"
     if a.size and a.dtype.kind not in kinds:
         raise TypeError(
-            "%s takes numbers of type %s, got %s"
-            % (k.signature, wanted, a.dtype)
+            "%s takes numbers of type %s, got a %s of %s"
+            % (k.signature, wanted, type(items).__name__, a.dtype)
         )
     made = a.astype(wanted)
     if wanted.kind != "f" and not (made == a).all():
@@ -488,7 +509,7 @@ def _bar(progress):
 def _reduce_values(items, op, on, workers, progress):
     """Of an array; here, if other processes are named: its items are here."""
     numpy = _numpy()
-    a = numpy.asarray(items)
+    a = as_array(items, "tutti.reduce")
     if a.dtype.kind in "biu" and a.dtype.itemsize < 4:
         a = a.astype("uint64" if a.dtype.kind == "u" else "int64")
     a = numpy.require(a, requirements=("C", "A"))

@@ -6,7 +6,7 @@ import warnings
 import weakref
 
 from . import _tutti
-from ._kernel import NATIVE, Kernel, is_array
+from ._kernel import NATIVE, Kernel, as_array, is_array
 
 PLAIN = 100000  # so many calls of a jitted function cost less than compiling it
 
@@ -56,6 +56,7 @@ def fitting(f, items):
     called as any function is; or already the results."""
     if not is_array(items):
         return NotImplemented
+    items = as_array(items, getattr(f, "__name__", "tutti.map"))
     if hasattr(f, "py_func"):
         return _jitted(f, items)
     try:
@@ -92,11 +93,8 @@ def of_points(f):
 
 
 def _takes(k, items):
-    import numpy
-
-    a = numpy.asarray(items)
     rows = k.form in ("row", "rows", "points")
-    return k.form != "for-each" and a.dtype == k.item and a.ndim > rows
+    return k.form != "for-each" and items.dtype == k.item and items.ndim > rows
 
 
 def _find(f):
@@ -229,12 +227,11 @@ def _low_level(f):
 _made = weakref.WeakKeyDictionary()
 
 
-def _jitted(f, items):
+def _jitted(f, a):
     """Of a jitted function over an array: a kernel, or what its calls give
     where these are few; NotImplemented if it does not work on such items."""
     import numpy
 
-    a = numpy.asarray(items)
     rows = a.ndim == 2
     if str(a.dtype) not in _types or a.ndim not in (1, 2):
         return NotImplemented

@@ -33,10 +33,11 @@ except ImportError as error:
     ) from error
 
 from . import _tutti
+from ._kernel import as_array
 
 __all__ = ["add", "dot", "matmul", "matvec", "multiply", "sum"]
 
-_asarray = numpy.asarray
+_array = numpy.ndarray
 _empty = numpy.empty
 _int32, _int64 = numpy.dtype(numpy.int32), numpy.int64
 _forced = os.environ.get("TUTTI_ON", "auto")
@@ -58,7 +59,7 @@ def sum(x, *, on="auto", workers=None):
     >>> print(tutti.linalg.sum([1, 2, 3]))
     6
     """
-    x = _asarray(x)
+    x = x if type(x) is _array else _given(x)
     if (on != "auto" or _forced != "auto") and _away(on):
         from . import _pieces
 
@@ -68,6 +69,10 @@ def sum(x, *, on="auto", workers=None):
         total = _tutti.total(_in_order(x), on, workers)
     dtype = x.dtype
     return _int64(total) if dtype == _int32 else dtype.type(total)
+
+
+def _given(x):
+    return as_array(x, "tutti.linalg")
 
 
 def _in_order(x):
@@ -86,7 +91,8 @@ def dot(a, b, *, on="auto", workers=None):
     >>> print(tutti.linalg.dot([1, 2, 3], [3, 2, 1]))
     10
     """
-    a, b = _asarray(a), _asarray(b)
+    a = a if type(a) is _array else _given(a)
+    b = b if type(b) is _array else _given(b)
     if (on != "auto" or _forced != "auto") and _away(on):
         from . import _pieces
 
@@ -103,7 +109,8 @@ def matvec(a, x, *, out=None, on="auto", workers=None):
     >>> tutti.linalg.matvec([[1, 2], [3, 4]], [1, 1])
     array([3, 7])
     """
-    a, x = _asarray(a), _asarray(x)
+    a = a if type(a) is _array else _given(a)
+    x = x if type(x) is _array else _given(x)
     if out is None:
         out = _empty(a.shape[:1] or 1, a.dtype)
     if (on != "auto" or _forced != "auto") and _away(on):
@@ -125,7 +132,8 @@ def matmul(a, b, *, out=None, on="auto", workers=None):
     array([[1, 3],
            [3, 7]])
     """
-    a, b = _asarray(a), _asarray(b)
+    a = a if type(a) is _array else _given(a)
+    b = b if type(b) is _array else _given(b)
     if out is None:
         out = _empty((a.shape[:1] or (1,)) + (b.shape[1:2] or (1,)), a.dtype)
     if (on != "auto" or _forced != "auto") and _away(on):
@@ -158,7 +166,7 @@ def add(a, b, *, out=None, on="auto", workers=None):
 
 def _number(value, other, name):
     """A number as an array of the other operand's type."""
-    dtype = _asarray(other).dtype
+    dtype = _given(other).dtype
     if isinstance(value, float) and dtype.kind in "iu":
         raise TypeError(
             "tutti.linalg.%s: a float and an array of %s given: give both the "
@@ -169,7 +177,7 @@ def _number(value, other, name):
         raise OverflowError(
             "tutti.linalg.%s: %d does not fit %s" % (name, value, dtype)
         )
-    return _asarray(value, dtype)
+    return numpy.asarray(value, dtype)
 
 
 def _like(a, b, name):
@@ -194,7 +202,8 @@ def _pair(name, a, b, out, on, workers):
         b = _number(b, a, name)
     elif isinstance(a, (int, float)):
         a = _number(a, b, name)
-    a, b = _asarray(a), _asarray(b)
+    a = a if type(a) is _array else _given(a)
+    b = b if type(b) is _array else _given(b)
     made = out is None
     if made:
         out = _like(a, b, name)

@@ -210,7 +210,7 @@ def test_refuses():
         tutti.map(tutti.kernel(NORM), numpy.empty((3, 0)))
     with pytest.raises(OverflowError, match="a number does not fit"):
         tutti.map(tutti.kernel("int f(int x) { return x; }"), [1 << 40])
-    with pytest.raises(TypeError, match="numbers of type int32, got float64"):
+    with pytest.raises(TypeError, match="numbers of type int32, got a list of float64"):
         tutti.map(tutti.kernel("int f(int x) { return x; }"), [1.5])
     with pytest.raises(ValueError, match="nowhere"):
         tutti.map(k, range(3), on="nowhere")
