@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/load.h"
+
 struct list {
     struct tt_object *all;
     size_t count, most;
@@ -29,10 +31,21 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
+typedef int visit(struct dl_phdr_info *, size_t, void *);
+
+static int walk(visit *one, void *arg)
+{
+    if (tt_load_begin() != TUTTI_OK)
+        return 0;
+    int found = dl_iterate_phdr(one, arg);
+    tt_load_end();
+    return found;
+}
+
 size_t tt_object_list(struct tt_object *out, size_t most)
 {
     struct list list = {.all = out, .most = most};
-    dl_iterate_phdr(collect, &list);
+    walk(collect, &list);
     return list.count;
 }
 
@@ -80,7 +93,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 bool tt_object_at(struct tt_object *out, uintptr_t address)
 {
     struct search search = {.address = address, .object = out};
-    return dl_iterate_phdr(look, &search) != 0;
+    return walk(look, &search) != 0;
 }
 
 /* Copies the build id out of a segment of notes. */
@@ -170,19 +183,24 @@ tutti_status tt_object_tell(struct tt_home *out, char path[PATH_MAX],
 static tutti_status load(uintptr_t *base, void **library, const char *path)
 {
     struct link_map *map;
+    tutti_status status = tt_load_begin();
+    if (status)
+        return status;
     *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!*library || dlinfo(*library, RTLD_DI_LINKMAP, &map) != 0)
-        return tt_fail(TUTTI_EPLACE,
-                       "the function's library does not load: %.300s",
-                       dlerror());
-    *base = map->l_addr;
-    return TUTTI_OK;
+        status =
+            tt_fail(TUTTI_EPLACE,
+                    "the function's library does not load: %.300s", dlerror());
+    else
+        *base = map->l_addr;
+    tt_load_end();
+    return status;
 }
 
 tutti_status tt_object_find(tt_function *out, void **library,
                             const struct tt_home *home, const char *path)
 {
-    struct tt_object object;
+    struct tt_object object = {0};
     uint8_t build[TT_BUILD_SIZE];
     *library = NULL;
     tt_object_list(&object, 1);
@@ -198,8 +216,7 @@ tutti_status tt_object_find(tt_function *out, void **library,
         *out = (tt_function)(base + home->offset);
         return TUTTI_OK;
     }
-    if (*library)
-        dlclose(*library);
+    tt_load_close(*library);
     *library = NULL;
     return tt_fail(TUTTI_EPLACE,
                    "%.300s is not what the caller has loaded: it was replaced "

@@ -1,6 +1,5 @@
 #include "algo/visit.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "algo/apply.h"
 #include "algo/travel.h"
+#include "core/load.h"
 #include "core/status.h"
 
 #define ALIGN 64u
@@ -70,8 +70,7 @@ static void forget(void *arg, uint64_t loop)
     (void)arg;
     (void)loop;
     for (int i = 0; i < TT_TRAVEL_FUNCTIONS; i++) {
-        if (visit.library[i])
-            dlclose(visit.library[i]);
+        tt_load_close(visit.library[i]);
         visit.library[i] = NULL;
     }
     clear(&visit.context);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/load.h"
 #include "kernel/builtin/isa.h"
 
 /* Products of numbers from which on a library is opened for them. That takes
@@ -139,14 +140,20 @@ static bool guard_holds(void)
 static void look(void)
 {
     struct names names = {.n = 0};
+    if (tt_load_begin() != TUTTI_OK)
+        return;
     dl_iterate_phdr(list_library, &names);
     for (size_t i = 0; i < names.n && !loaded; i++)
         loaded = try_library(names.text[i], RTLD_NOLOAD) && guard_holds();
+    tt_load_end();
 }
 
 static void open_system(void)
 {
+    if (tt_load_begin() != TUTTI_OK)
+        return;
     opened = try_library("libopenblas.so.0", 0) && guard_holds();
+    tt_load_end();
 }
 
 bool tt_blas_found(double products)

@@ -10,6 +10,7 @@
 
 #include <tutti/version.h>
 
+#include "core/load.h"
 #include "kernel/cache.h"
 #include "kernel/compiler.h"
 #include "kernel/file.h"
@@ -229,12 +230,17 @@ static tutti_status compile(const struct job *job, const char *folder)
 
 static tutti_status load(void **library, const char *path)
 {
+    tutti_status status = tt_load_begin();
+    if (status != TUTTI_OK)
+        return status;
     void *opened = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (opened == NULL)
-        return tt_fail(TUTTI_ESYS, "cannot load a compiled kernel: %s",
-                       dlerror());
-    *library = opened;
-    return TUTTI_OK;
+        status =
+            tt_fail(TUTTI_ESYS, "cannot load a compiled kernel: %s", dlerror());
+    else
+        *library = opened;
+    tt_load_end();
+    return status;
 }
 
 static tutti_status build(void **library, const struct job *job)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/load.h"
 #include "kernel/file.h"
 
 size_t tutti_type_size(tutti_type type)
@@ -131,6 +132,24 @@ static bool is_data(void *address)
     return (symbol->st_info & 15) == STT_OBJECT;
 }
 
+static tutti_status find_native(tutti_kernel *k, const char *file,
+                                const char *name)
+{
+    k->library = open_library(file);
+    if (k->library == NULL)
+        return tt_fail(TUTTI_ESYS, "cannot load %.200s: %.250s", file,
+                       dlerror());
+    void *address = dlsym(k->library, name);
+    if (address != NULL && !is_data(address)) {
+        *(void **)&k->function = address;
+        return TUTTI_OK;
+    }
+    return tt_fail(TUTTI_EARG,
+                   "%.200s exports no function '%.100s'; "
+                   "`nm -D` lists those it has",
+                   file, name);
+}
+
 static tutti_status open_native(tutti_kernel *k, const char *file,
                                 const char *name, const char *signature)
 {
@@ -141,22 +160,14 @@ static tutti_status open_native(tutti_kernel *k, const char *file,
                        file, name, name);
     tutti_status status = tt_signature_read(
         &k->signature, signature, strlen(signature), name, "signature", false);
+    if (status == TUTTI_OK)
+        status = tt_load_begin();
     if (status != TUTTI_OK)
         return status;
-    k->library = open_library(file);
-    if (k->library == NULL)
-        return tt_fail(TUTTI_ESYS, "cannot load %.200s: %.250s", file,
-                       dlerror());
-    void *address = dlsym(k->library, name);
-    if (address != NULL && !is_data(address)) {
-        *(void **)&k->function = address;
-        k->entry = tt_native_entry(&k->signature);
-        return TUTTI_OK;
-    }
-    return tt_fail(TUTTI_EARG,
-                   "%.200s exports no function '%.100s'; "
-                   "`nm -D` lists those it has",
-                   file, name);
+    status = find_native(k, file, name);
+    tt_load_end();
+    k->entry = tt_native_entry(&k->signature);
+    return status;
 }
 
 /* The place of a name in a signature: right before its first parenthesis, or
@@ -216,15 +227,6 @@ static tutti_status open_text(tutti_kernel *k, const char *text,
                    text);
 }
 
-/* NULL: no memory. */
-static tutti_kernel *begin(void)
-{
-    tutti_kernel *k = calloc(1, sizeof *k);
-    if (k != NULL)
-        pthread_mutex_init(&k->lock, NULL);
-    return k;
-}
-
 static tutti_status finish(tutti_kernel **out, tutti_kernel *k,
                            tutti_status status)
 {
@@ -242,7 +244,7 @@ tutti_status tutti_kernel_open(tutti_kernel **out, const char *text,
         return tt_fail(TUTTI_EARG,
                        "no function was named: expected FILE.c:NAME "
                        "or LIB.so:NAME");
-    tutti_kernel *k = begin();
+    tutti_kernel *k = calloc(1, sizeof *k);
     if (k == NULL)
         return tt_fail_memory("a kernel");
     return finish(out, k, open_text(k, text, signature));
@@ -253,7 +255,7 @@ tutti_status tutti_kernel_text(tutti_kernel **out, const char *source,
 {
     if (source == NULL)
         return tt_fail(TUTTI_EARG, "no C text was given");
-    tutti_kernel *k = begin();
+    tutti_kernel *k = calloc(1, sizeof *k);
     if (k == NULL)
         return tt_fail_memory("a kernel");
     tutti_status status =
@@ -267,7 +269,7 @@ tutti_status tutti_kernel_native(tutti_kernel **out, void (*function)(void),
     if (function == NULL || signature == NULL)
         return tt_fail(TUTTI_EARG, "a %s is needed, which is NULL",
                        function ? "signature" : "function");
-    tutti_kernel *k = begin();
+    tutti_kernel *k = calloc(1, sizeof *k);
     if (k == NULL)
         return tt_fail_memory("a kernel");
     tutti_status status = read_native(&k->signature, signature);
@@ -282,9 +284,7 @@ void tutti_kernel_close(tutti_kernel *kernel)
     if (kernel == NULL)
         return;
     tt_kernel_unload(kernel);
-    if (kernel->library != NULL)
-        dlclose(kernel->library);
-    pthread_mutex_destroy(&kernel->lock);
+    tt_load_close(kernel->library);
     free((char *)kernel->source.text);
     free(kernel);
 }

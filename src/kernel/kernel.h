@@ -2,8 +2,6 @@
 #ifndef TT_KERNEL_KERNEL_H
 #define TT_KERNEL_KERNEL_H
 
-#include <pthread.h>
-
 #include "kernel/build.h"
 #include "kernel/signature.h"
 #include "kernel/wrapper.h"
@@ -16,8 +14,7 @@ struct tutti_kernel {
     void *user;                  /* what a function with one gets */
     struct tt_signature signature;
     struct tt_source source; /* the text is owned; NULL: compiled already */
-    pthread_mutex_t lock;    /* guards parts */
-    struct tt_part *parts;   /* made by tt_kernel_build() */
+    struct tt_part *_Atomic parts; /* see tt_kernel_build(); they only grow */
 };
 
 /* Compiles the kernel's source with `extra` behind it (through the cache; see
@@ -29,7 +26,8 @@ struct tutti_kernel {
  *
  * unrolls: see build.h; the same for the same text.
  * address: [out] good until the kernel is closed; the same text is compiled and
- *          loaded once.
+ *          loaded once, or once a thread by those that ask at the same time: no
+ *          lock is held meanwhile, which a forked child would inherit.
  * Errors: TUTTI_EARG (the compiler's message), TUTTI_ESYS, TUTTI_EMEM.
  * Threads: any. */
 TUTTI_MUST_CHECK tutti_status tt_kernel_build(tutti_kernel *kernel,

@@ -1,8 +1,10 @@
 /* Texts that are compiled around a kernel's source. */
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/load.h"
 #include "kernel/kernel.h"
 
 struct tt_part {
@@ -11,8 +13,8 @@ struct tt_part {
     char extra[];
 };
 
-static tutti_status make_part(tutti_kernel *kernel, const char *extra,
-                              bool unrolls)
+static tutti_status make_part(struct tt_part **out, tutti_kernel *kernel,
+                              const char *extra, bool unrolls)
 {
     static const struct tt_source none = {"no source", false, ""};
     size_t size = strlen(extra) + 1;
@@ -28,7 +30,9 @@ static tutti_status make_part(tutti_kernel *kernel, const char *extra,
         return status;
     }
     part->next = kernel->parts;
-    kernel->parts = part;
+    while (!atomic_compare_exchange_weak(&kernel->parts, &part->next, part))
+        ;
+    *out = part;
     return TUTTI_OK;
 }
 
@@ -43,16 +47,16 @@ static struct tt_part *find_part(const tutti_kernel *kernel, const char *extra)
 tutti_status tt_kernel_build(tutti_kernel *kernel, const char *extra,
                              bool unrolls, const char *symbol, void **address)
 {
-    void *found = NULL;
+    struct tt_part *part = find_part(kernel, extra);
     tutti_status status = TUTTI_OK;
-    pthread_mutex_lock(&kernel->lock);
-    if (!find_part(kernel, extra))
-        status = make_part(kernel, extra, unrolls);
+    if (part == NULL)
+        status = make_part(&part, kernel, extra, unrolls);
     if (status == TUTTI_OK)
-        found = dlsym(find_part(kernel, extra)->library, symbol);
-    pthread_mutex_unlock(&kernel->lock);
+        status = tt_load_begin();
     if (status != TUTTI_OK)
         return status;
+    void *found = dlsym(part->library, symbol);
+    tt_load_end();
     if (found == NULL)
         return tt_fail(TUTTI_ESYS, "a compiled kernel holds no '%.100s'",
                        symbol);
@@ -64,7 +68,7 @@ void tt_kernel_unload(tutti_kernel *kernel)
 {
     for (struct tt_part *part; (part = kernel->parts) != NULL;) {
         kernel->parts = part->next;
-        dlclose(part->library);
+        tt_load_close(part->library);
         free(part);
     }
 }

@@ -15,6 +15,9 @@
 
 #include "core/clock.h"
 
+/* Between looks at whether a program that says nothing has ended. */
+#define PEEK_MS 20
+
 extern char **environ;
 
 /* The environment with TMPDIR set to `folder`, so that what a killed compiler
@@ -90,16 +93,29 @@ free_environment:
     return rc;
 }
 
-/* Keeps the begin of what arrives until its end or the time `until`. */
-static void listen_until(struct tt_outcome *out, int fd, uint64_t until)
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid == pid;
+}
+
+/* Keeps the begin of what arrives until its end or the time `until`. The end
+ * may not come: a child that this process forked meanwhile, or a server that
+ * the program started, holds the pipe, too. */
+static void listen_until(struct tt_outcome *out, int fd, pid_t pid,
+                         uint64_t until)
 {
     char spill[4096];
     size_t used = 0;
-    for (uint64_t now; (now = tt_clock()) < until;) {
+    while (tt_clock() < until) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int left = (int)((until - now) / 1000000) + 1;
-        if (poll(&wait, 1, left) <= 0)
+        bool last = has_ended(pid);
+        if (poll(&wait, 1, last ? 0 : PEEK_MS) <= 0) {
+            if (last)
+                break;
             continue;
+        }
         size_t room = sizeof out->output - 1 - used;
         ssize_t got = read(fd, room ? out->output + used : spill,
                            room ? room : sizeof spill);
@@ -146,7 +162,7 @@ tutti_status tt_compiler_run(struct tt_outcome *out, char *const words[],
     close(ends[1]);
     if (rc == 0) {
         out->killed = false;
-        listen_until(out, ends[0], until);
+        listen_until(out, ends[0], pid, until);
         reap(out, pid, until);
     }
     close(ends[0]);

@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/settings.h"
+#include "core/load.h"
 #include "core/status.h"
 #include "core/thread.h"
 #include "loop/run.h"
@@ -61,7 +62,7 @@ static bool is_there(char path[PATH_MAX], const char *folder, const char *name)
     return folder[0] && length < PATH_MAX && access(path, F_OK) == 0;
 }
 
-static const tutti_place_ops *load(const char *name, char *reason, size_t size)
+static const tutti_place_ops *find(const char *name, char *reason, size_t size)
 {
     char path[PATH_MAX], own[PATH_MAX];
     own_folder(own);
@@ -79,6 +80,17 @@ static const tutti_place_ops *load(const char *name, char *reason, size_t size)
         return (*entry)(&services, reason, size);
     snprintf(reason, size, "%s", dlerror());
     return NULL;
+}
+
+static const tutti_place_ops *load(const char *name, char *reason, size_t size)
+{
+    if (tt_load_begin() != TUTTI_OK) {
+        snprintf(reason, size, "%s", tutti_detail());
+        return NULL;
+    }
+    const tutti_place_ops *ops = find(name, reason, size);
+    tt_load_end();
+    return ops;
 }
 
 const tutti_place_ops *tt_plugin_ops(tt_plugin *plugin, const char *name,
