@@ -44,7 +44,8 @@ PyObject *tt_py_kernel(PyObject *module, PyObject *args)
     PyEval_RestoreThread(thread);
     if (status != TUTTI_OK)
         return tt_py_raise_status(state, status);
-    struct tt_py_kernel *k = PyObject_New(struct tt_py_kernel, state->kernel);
+    struct tt_py_kernel *k =
+        PyObject_GC_New(struct tt_py_kernel, state->kernel);
     if (!k) {
         tutti_kernel_close(kernel);
         return NULL;
@@ -53,16 +54,27 @@ PyObject *tt_py_kernel(PyObject *module, PyObject *args)
     k->kernel = kernel;
     k->keep = Py_NewRef(keep);
     tutti_kernel_describe(kernel, &k->info);
+    PyObject_GC_Track(k);
     return (PyObject *)k;
+}
+
+/* A function may keep its kernel. It cannot be cleared: it needs the function
+ * as long as it is; others in the cycle can. */
+static int kernel_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((struct tt_py_kernel *)self)->keep);
+    return 0;
 }
 
 static void kernel_dealloc(PyObject *self)
 {
     struct tt_py_kernel *k = (struct tt_py_kernel *)self;
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     tutti_kernel_close(k->kernel);
-    Py_XDECREF(k->keep);
-    PyObject_Free(self);
+    Py_DECREF(k->keep);
+    PyObject_GC_Del(self);
     Py_DECREF(type);
 }
 
@@ -366,6 +378,7 @@ static PyGetSetDef attributes[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_dealloc, kernel_dealloc},
+    {Py_tp_traverse, kernel_traverse},
     {Py_tp_methods, methods},
     {Py_tp_getset, attributes},
     {0, NULL},
@@ -380,7 +393,7 @@ static PyType_Slot slots[] = {
 PyType_Spec tt_py_kernel_spec = {
     .name = "tutti._tutti.Kernel",
     .basicsize = sizeof(struct tt_py_kernel),
-    .flags = Py_TPFLAGS_DEFAULT | NEVER_BY_HAND,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | NEVER_BY_HAND,
     .slots = slots,
 };
 

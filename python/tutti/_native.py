@@ -3,7 +3,6 @@ Cython. None of these is imported here: who has a function of theirs has."""
 
 import sys
 import warnings
-import weakref
 
 from . import _tutti
 from ._kernel import NATIVE, Kernel, as_array, is_array
@@ -84,7 +83,7 @@ def of_points(f):
             "%s must take an array of float64 and return one, Numba makes it "
             "return %s" % (f.py_func.__name__, result)
         )
-    kernels = _made.setdefault(f, {})
+    kernels = _kernels_of(f)
     if "point" not in kernels:
         made = _compiled(numba, f, numba.float64, True, numba.float64)
         address, signature, _ = _cfunc(made)
@@ -223,8 +222,10 @@ def _low_level(f):
     return address, signature, ctypes.cast(data, ctypes.c_void_p).value
 
 
-# Numba's jitted functions have no address of C's: one is made, once.
-_made = weakref.WeakKeyDictionary()
+def _kernels_of(f):
+    """Numba's jitted functions have no address of C's: what is made has one,
+    and refers to f; f keeps it, so that the collector finds the two."""
+    return vars(f).setdefault("_tutti_kernels", {})
 
 
 def _jitted(f, a):
@@ -245,7 +246,7 @@ def _jitted(f, a):
         a = numpy.ascontiguousarray(a)
         return numpy.fromiter(map(f, a), result, len(a))
     key = str(a.dtype), rows
-    kernels = _made.setdefault(f, {})
+    kernels = _kernels_of(f)
     if key not in kernels:
         made = _compiled(numba, f, scalar, rows, getattr(numba, result))
         address, signature, _ = _cfunc(made)

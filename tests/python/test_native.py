@@ -3,6 +3,7 @@
 
 import ctypes
 import ctypes.util
+import gc
 import importlib
 import os
 import pickle
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import weakref
 
 import numpy
 import pytest
@@ -250,6 +252,34 @@ def test_numba_objects():
 
     with pytest.warns(RuntimeWarning, match="compiled f to object mode"):
         assert tutti.map(f, A[:3]) == [1, 2, 3]
+
+
+def test_numba_functions_are_let_go():
+    numba = pytest.importorskip("numba")
+
+    def used(make, call):
+        f = numba.njit(make())
+        call(f)
+        return weakref.ref(f)
+
+    for make, call in (
+        (lambda: lambda x: x * 2, lambda f: tutti.map(f, A[:9])),
+        (lambda: lambda x: x * 2, lambda f: tutti.map(f, A)),
+        (lambda: lambda x: x * 2, lambda f: tutti.reduce(f, A)),
+        (lambda: lambda row: row.sum(),
+         lambda f: tutti.map(f, numpy.ones((100000, 2)))),
+        (lambda: lambda x: x[0], lambda f: tutti.expect(f, [(0, 1)], 1000)),
+    ):
+        gone = used(make, call)
+        gc.collect()
+        assert gone() is None
+
+    f = numba.njit(lambda x: x * 2)
+    assert (tutti.map(f, A) == A * 2).all()
+    made = dict(vars(f)["_tutti_kernels"])
+    assert (tutti.map(f, A) == A * 2).all()
+    assert made and made == vars(f)["_tutti_kernels"]  # not compiled again
+    assert pickle.loads(pickle.dumps(f))(3) == 6
 
 
 CYTHON = """
