@@ -158,10 +158,10 @@ def survive(error):
 def survive_here(error):
     """The same in the caller: what the handler of a signal raised ends the loop
     as it would end a plain one."""
-    if not struck(error):
-        return survive(error)
     try:
-        raise error
+        if struck(error):
+            raise error
+        survive(error)
     finally:
         del error
 

@@ -1,8 +1,10 @@
 """Making the bytes of a map on auto is cut off when it takes too long."""
 
+import gc
 import threading
 import time
 import warnings
+import weakref
 
 import pytest
 
@@ -54,6 +56,19 @@ def test_items_are_given_up(wait):
 
 def dump_job(f, seconds):
     return _job.dump_job(f, *[False] * 4, _tutti.Trial(seconds))
+
+
+def test_what_is_given_up_is_let_go():
+    """At once: a map over an iterator would hold two windows of items."""
+    items = [Slow() for _ in range(100)]
+    alive = weakref.WeakSet(items)
+    gc.disable()
+    try:
+        assert dump_range(items, 0.005) is None
+        del items
+        assert not alive
+    finally:
+        gc.enable()
 
 
 def test_a_function_is_given_up():
