@@ -38,15 +38,27 @@ typedef float any_f32 ANYWHERE;
 #define ADD_F64(z, x, y) (f64) _mm256_fmadd_pd(x, y, z)
 #define ADD_F32(z, x, y) (f32) _mm256_fmadd_ps(x, y, z)
 #define DOT_I16(x, y) (u32) _mm256_madd_epi16((__m256i)(x), (__m256i)(y))
-#elif defined __aarch64__
+#elif defined __aarch64__ && defined __clang__
 #define ADD_F64(z, x, y) (f64) vfmaq_f64((float64x2_t)(z), x, y)
 #define ADD_F32(z, x, y) (f32) vfmaq_f32((float32x4_t)(z), x, y)
 #else
+#ifdef __aarch64__
+/* With vfmaq_f64() gcc stores all sums at every step. */
+#pragma GCC optimize("fp-contract=fast")
+#endif
 #define ADD_F64(z, x, y) ((z) + (x) * (y))
 #define ADD_F32(z, x, y) ((z) + (x) * (y))
 #endif
 #if !defined DOT_I16 && defined __SSE2__
 #define DOT_I16(x, y) (u32) _mm_madd_epi16((__m128i)(x), (__m128i)(y))
+#elif defined __aarch64__
+static inline u32 dot_i16(u32 x, u32 y)
+{
+    int16x8_t a = (int16x8_t)x, b = (int16x8_t)y;
+    return (u32)vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)),
+                           vmull_high_s16(a, b));
+}
+#define DOT_I16(x, y) dot_i16(x, y)
 #elif !defined DOT_I16
 typedef int32_t i32 __attribute__((vector_size(TT_ISA_VECTOR)));
 #define LOW(x) ((i32)((x) << 16) >> 16)
