@@ -5,6 +5,7 @@
 #define _GNU_SOURCE /* program_invocation_name */
 #include "algo/divert.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -237,15 +238,17 @@ static int start_diverted(int (*main)(int, char **, char **), int argc,
     return start(serve, argc, argv, init, fini, end, stack);
 }
 
-/* Replaces what the program calls as __libc_start_main(). */
+/* Replaces what the program calls as __libc_start_main(). A slot that is not
+ * bound yet may hold what only its own jump can call (aarch64). */
 static bool replace(uintptr_t slot)
 {
     uintptr_t page = slot & -(uintptr_t)sysconf(_SC_PAGESIZE);
     start_fn diverted = start_diverted;
-    if (mprotect((void *)page, slot + sizeof diverted - page,
-                 PROT_READ | PROT_WRITE) != 0)
+    void *found = dlsym(RTLD_DEFAULT, "__libc_start_main");
+    if (!found || mprotect((void *)page, slot + sizeof diverted - page,
+                           PROT_READ | PROT_WRITE) != 0)
         return false;
-    memcpy(&start, (const void *)slot, sizeof start);
+    memcpy(&start, &found, sizeof start);
     memcpy((void *)slot, &diverted, sizeof diverted);
     return true;
 }
