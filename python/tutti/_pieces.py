@@ -14,7 +14,7 @@ from . import _tutti
 # of two of them, so that the tree of pieces is a part of the tree of blocks.
 BLOCK = 16384
 PIECES = 64
-ROWS = 256  # of a matrix
+ROWS = 336  # of a matrix
 
 
 def _cuts(n, size):

@@ -9,7 +9,8 @@
 #include "kernel/blas.h"
 
 #define BLOCK 256 /* steps: what of the right operand stays in the L1 cache */
-#define BLAS_ROWS 256 /* of a block, or fewer: each packs b anew */
+#define SPLIT_BLOCK 64 /* as BLOCK, of two values of k and their ends */
+#define BLAS_ROWS 336  /* of a block, or fewer: each packs b anew */
 
 /* The bits that an operand's numbers need beside a sign; see tt_gemm. */
 struct scan {
@@ -32,8 +33,9 @@ static size_t scan_lines(void *context, size_t begin, size_t end,
         size_t line = right ? begin - s->operand[0].rows : begin;
         const char *from =
             (const char *)m->data + (ptrdiff_t)line * m->row_stride;
-        atomic_fetch_or(&s->found[right],
-                        s->bits(from, m->column_stride, m->columns));
+        uint64_t bits = s->bits(from, m->column_stride, m->columns);
+        if (bits & ~s->found[right]) /* else workers would wait for it */
+            atomic_fetch_or(&s->found[right], bits);
     }
     return end;
 }
@@ -62,12 +64,10 @@ static int length_of(uint64_t bits)
     return bits ? 64 - __builtin_clzll(bits) : 0;
 }
 
-static void choose(struct tt_product *p, const struct tt_gemm_term *first,
-                   const struct tt_gemm_term *second, size_t block)
+static void choose(struct tt_product *p, const struct tt_gemm_term *term,
+                   size_t block)
 {
-    p->terms[0] = first;
-    p->terms[1] = second;
-    p->count = second ? 2 : 1;
+    p->term = term;
     p->block = block;
 }
 
@@ -78,22 +78,21 @@ static void plan_i64(struct tt_product *p, int bits_a, int bits_b)
     const struct tt_gemm *gemm = tt_gemm();
     int narrow = 30 - bits_a - bits_b, exact = 53 - bits_a - bits_b;
     if (bits_a <= 15 && bits_b <= 15 && narrow >= 6)
-        choose(p, &gemm->narrow64, NULL,
+        choose(p, &gemm->narrow64,
                narrow >= 9 ? BLOCK : (size_t)1 << (narrow - 1));
     else if (exact >= 6)
-        choose(p, &gemm->exact64, NULL,
-               exact >= 8 ? BLOCK : (size_t)1 << exact);
+        choose(p, &gemm->exact64, exact >= 8 ? BLOCK : (size_t)1 << exact);
     else if (gemm->split())
-        choose(p, &gemm->low64, &gemm->cross64, BLOCK);
+        choose(p, &gemm->split64, SPLIT_BLOCK);
     else
-        choose(p, &gemm->wide64, NULL, BLOCK);
+        choose(p, &gemm->wide64, BLOCK);
 }
 
 static void plan_i32(struct tt_product *p, int bits_a, int bits_b)
 {
     const struct tt_gemm *gemm = tt_gemm();
     bool narrow = bits_a <= 15 && bits_b <= 15;
-    choose(p, &gemm->low32, narrow ? NULL : &gemm->cross32, BLOCK);
+    choose(p, narrow ? &gemm->narrow32 : &gemm->wide32, BLOCK);
 }
 
 static tutti_status run_integers(bool wide, struct tt_product *p,
@@ -152,8 +151,7 @@ static tutti_status run_floats(tutti_type type, struct tt_product *p,
                                struct tt_parts *parts)
 {
     if (!blas_takes(p, tutti_type_size(type))) {
-        choose(p, type == TUTTI_F64 ? &tt_gemm()->f64 : &tt_gemm()->f32, NULL,
-               BLOCK);
+        choose(p, type == TUTTI_F64 ? &tt_gemm()->f64 : &tt_gemm()->f32, BLOCK);
         return tt_product_run(p, parts);
     }
     struct blocks blocks = {type, p, block_rows(p->c.rows)};

@@ -1,12 +1,16 @@
 #include "algo/product.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "core/status.h"
 
 #define SMALL 131072.0         /* products of numbers: some 10 us */
 #define SLAB ((size_t)4 << 20) /* bytes that are packed at a time, or more */
+#define KEEP ((size_t)8 << 20) /* bytes that are kept for the next product */
+#define APART 16               /* steps of a row that are packed at a time */
 #define HUGE_PAGE ((size_t)2 << 20)
 /* A task is a group of tiles, whose packed operands stay in the cache. Groups
  * of small products are smaller, so that there are some. */
@@ -21,15 +25,12 @@ struct side {
     char *packed;
 };
 
-/* A term, for k from `first` on. */
+/* The product for values of k from `first` on. */
 struct pass {
     const struct tt_product *p;
-    const struct tt_gemm_term *term;
     struct side rows, columns;
     size_t first, n; /* values of k */
-    size_t steps;    /* the elements that they are packed in */
-    size_t most;     /* values of k in a pass */
-    bool add;        /* to what is in c */
+    size_t steps;    /* that they are packed in */
 };
 
 static struct side side_of(size_t n, size_t width, size_t least, size_t most)
@@ -48,31 +49,81 @@ static size_t lanes_of(const struct side *s, size_t panel)
     return left < s->width ? left : s->width;
 }
 
-static char *packed_at(const struct pass *pass, const struct side *s,
-                       size_t panel, size_t step)
+static size_t panel_bytes(const struct pass *pass, const struct side *s)
 {
-    return s->packed +
-           (panel * pass->steps + step) * s->width * pass->term->size;
+    const struct tt_gemm_term *term = pass->p->term;
+    return s->width * pass->steps * term->planes * term->size;
+}
+
+/* Steps of a row of the left operand, or the last, which may lack a value. */
+static void pack_steps(const struct pass *pass, char *to, const char *from,
+                       size_t step, size_t steps)
+{
+    const struct tt_gemm_term *term = pass->p->term;
+    ptrdiff_t next = pass->p->a.column_stride;
+    ptrdiff_t stride = next * (ptrdiff_t)term->pair;
+    from += (ptrdiff_t)step * stride;
+    bool whole = (step + steps) * term->pair <= pass->n;
+    term->left(to + step * term->size, pass->steps, from,
+               !whole           ? NULL
+               : term->pair > 1 ? from + next
+                                : from,
+               steps, stride);
+}
+
+/* Some steps of all rows at a time where steps lie farther apart. */
+static void pack_left(const struct pass *pass, char *to, const char *from,
+                      size_t rows)
+{
+    const struct tt_gemm_term *term = pass->p->term;
+    const tutti_matrix *a = &pass->p->a;
+    size_t row = term->planes * pass->steps * term->size;
+    size_t whole = pass->n / term->pair, most = whole;
+    if (llabs(a->column_stride) > llabs(a->row_stride))
+        most = APART;
+    for (size_t i = 0; i < pass->steps;) {
+        size_t n = i == whole ? 1 : whole - i < most ? whole - i : most;
+        for (size_t r = 0; r < rows; r++)
+            pack_steps(pass, to + r * row, from + (ptrdiff_t)r * a->row_stride,
+                       i, n);
+        i += n;
+    }
+}
+
+static void pack_right(const struct pass *pass, char *to, const char *from,
+                       size_t columns)
+{
+    const struct tt_gemm_term *term = pass->p->term;
+    const tutti_matrix *b = &pass->p->b;
+    for (size_t k = 0; k < pass->n; k += term->pair) {
+        const char *at = from + (ptrdiff_t)k * b->row_stride;
+        const char *next = term->pair == 1   ? at
+                           : k + 1 < pass->n ? at + b->row_stride
+                                             : NULL;
+        term->right(to, term->columns, at, next, columns, b->column_stride);
+        to += (size_t)term->planes * term->columns * term->size;
+    }
 }
 
 static size_t pack(void *context, size_t begin, size_t end, unsigned worker)
 {
     const struct pass *pass = context;
-    const struct tt_gemm_term *term = pass->term;
     const tutti_matrix *a = &pass->p->a, *b = &pass->p->b;
     (void)worker;
     for (; begin < end; begin++) {
         bool left = begin < pass->rows.panels;
         size_t panel = left ? begin : begin - pass->rows.panels;
         const struct side *s = left ? &pass->rows : &pass->columns;
+        size_t lanes = lanes_of(s, panel), bytes = panel_bytes(pass, s);
+        char *to = s->packed + panel * bytes;
         ptrdiff_t lane = left ? a->row_stride : b->column_stride;
         ptrdiff_t step = left ? a->column_stride : b->row_stride;
         const char *from = (const char *)(left ? a->data : b->data) +
                            (ptrdiff_t)(panel * s->width) * lane +
                            (ptrdiff_t)pass->first * step;
-        (left ? term->left : term->right)(packed_at(pass, s, panel, 0),
-                                          s->width, from, lanes_of(s, panel),
-                                          lane, pass->n, step);
+        if (lanes < s->width)
+            memset(to, 0, bytes);
+        (left ? pack_left : pack_right)(pass, to, from, lanes);
     }
     return end;
 }
@@ -89,19 +140,25 @@ static void touch(const char *to, ptrdiff_t row_stride, size_t rows,
 static void compute_tile(const struct pass *pass, size_t row, size_t column,
                          size_t step, size_t steps)
 {
-    const struct tt_gemm_term *term = pass->term;
+    const struct tt_gemm_term *term = pass->p->term;
     const tutti_matrix *c = &pass->p->c;
+    size_t rows = lanes_of(&pass->rows, row);
+    size_t columns = lanes_of(&pass->columns, column);
+    size_t vector = term->columns / TT_GEMM_WIDTH;
     _Alignas(64) char tile[TT_GEMM_TILE];
-    char *to = (char *)c->data +
-               (ptrdiff_t)(row * pass->rows.width) * c->row_stride +
-               (ptrdiff_t)(column * pass->columns.width) * c->column_stride;
-    touch(to, c->row_stride, lanes_of(&pass->rows, row),
-          pass->columns.width * (size_t)c->column_stride);
-    term->run(tile, packed_at(pass, &pass->rows, row, step),
-              packed_at(pass, &pass->columns, column, step), steps);
-    term->store(to, c->row_stride, lanes_of(&pass->rows, row),
-                lanes_of(&pass->columns, column), tile, pass->columns.width,
-                term->shift, pass->add || step > 0);
+    char *to = (char *)c->data + (ptrdiff_t)(row * term->rows) * c->row_stride +
+               (ptrdiff_t)(column * term->columns) * c->column_stride;
+    touch(to, c->row_stride, rows, columns * (size_t)c->column_stride);
+    term->run(tile,
+              pass->rows.packed + row * panel_bytes(pass, &pass->rows) +
+                  step * term->size,
+              pass->steps,
+              pass->columns.packed +
+                  column * panel_bytes(pass, &pass->columns) +
+                  step * term->planes * term->columns * term->size,
+              steps, (columns + vector - 1) / vector);
+    term->store(to, c->row_stride, rows, columns, tile, term->columns,
+                pass->first > 0 || step > 0);
 }
 
 static size_t end_of(const struct side *s, size_t group)
@@ -135,24 +192,23 @@ static size_t compute(void *context, size_t begin, size_t end, unsigned worker)
     return end;
 }
 
-/* Sets the pass up for its term; returns the bytes that it packs, 0 for more
- * than there can be. */
+/* Sets the first pass up; returns the bytes that it packs, 0 for more than
+ * there can be. */
 static size_t prepare(struct pass *pass)
 {
     const struct tt_product *p = pass->p;
-    const struct tt_gemm_term *term = pass->term;
+    const struct tt_gemm_term *term = p->term;
     pass->rows = side_of(p->c.rows, term->rows, GROUP_ROWS);
     pass->columns = side_of(p->c.columns, term->columns, GROUP_COLUMNS);
     size_t steps = p->a.columns / term->pair + p->a.columns % term->pair;
     size_t step, bytes;
     if (__builtin_add_overflow(pass->rows.panels * term->rows,
                                pass->columns.panels * term->columns, &step) ||
-        __builtin_mul_overflow(step, term->size, &step))
+        __builtin_mul_overflow(step, term->planes * term->size, &step))
         return 0;
     size_t most = step ? SLAB / step / p->block * p->block : steps;
     most = most < p->block ? p->block : most;
     pass->steps = steps < most ? steps : most;
-    pass->most = pass->steps * term->pair;
     if (__builtin_mul_overflow(step, pass->steps, &bytes) ||
         __builtin_add_overflow(bytes, 2 * 64, &bytes))
         return 0;
@@ -177,26 +233,24 @@ static tutti_status run_loops(struct pass *pass, struct tt_parts *parts,
         return status;
     loop.n = pass->rows.groups * pass->columns.groups;
     loop.body = compute;
-    loop.key = key_of((uintptr_t)pass->term, pass->steps);
+    loop.key = key_of((uintptr_t)pass->p->term, pass->steps);
     return tt_parts_run(parts, &loop, share);
 }
 
 struct whole {
-    const struct tt_product *p;
+    struct pass first;
     struct tt_parts *parts; /* NULL: it is all done here */
     char *packed;
 };
 
 static tutti_status run_pass(struct pass *pass, const struct whole *w)
 {
-    const struct tt_gemm_term *term = pass->term;
-    size_t rows = pass->rows.panels * term->rows * pass->steps * term->size;
+    size_t left = pass->rows.panels * panel_bytes(pass, &pass->rows);
     pass->rows.packed = w->packed;
-    pass->columns.packed = w->packed + (rows + 63) / 64 * 64;
+    pass->columns.packed = w->packed + (left + 63) / 64 * 64;
     if (w->parts)
         return run_loops(pass, w->parts,
-                         (double)pass->n / (double)pass->p->a.columns /
-                             (double)pass->p->count);
+                         (double)pass->n / (double)pass->p->a.columns);
     pack(pass, 0, pass->rows.panels + pass->columns.panels, 0);
     compute(pass, 0, pass->rows.groups * pass->columns.groups, 0);
     return TUTTI_OK;
@@ -204,20 +258,16 @@ static tutti_status run_pass(struct pass *pass, const struct whole *w)
 
 static tutti_status run_passes(const struct whole *w)
 {
-    const struct tt_product *p = w->p;
-    size_t k = p->a.columns;
-    tutti_status status = TUTTI_OK;
-    for (size_t t = 0; t < p->count && status == TUTTI_OK; t++) {
-        struct pass pass = {.p = p, .term = p->terms[t], .add = t > 0};
-        prepare(&pass);
-        do {
-            pass.n = k - pass.first < pass.most ? k - pass.first : pass.most;
-            pass.steps = (pass.n + pass.term->pair - 1) / pass.term->pair;
-            status = run_pass(&pass, w);
-            pass.first += pass.n;
-            pass.add = true;
-        } while (status == TUTTI_OK && pass.first < k);
-    }
+    struct pass pass = w->first;
+    size_t k = pass.p->a.columns, pair = pass.p->term->pair;
+    size_t most = pass.steps * pair;
+    tutti_status status;
+    do {
+        pass.n = k - pass.first < most ? k - pass.first : most;
+        pass.steps = (pass.n + pair - 1) / pair;
+        status = run_pass(&pass, w);
+        pass.first += pass.n;
+    } while (status == TUTTI_OK && pass.first < k);
     return status;
 }
 
@@ -240,33 +290,47 @@ bool tt_product_small(const struct tt_product *p)
     return tt_product_work(p) < SMALL;
 }
 
-/* The pages of what is packed are many, and touched in turn. */
-static char *allocate(size_t bytes)
+/* Where the last product was packed, for the next: its pages are there. */
+struct slab {
+    size_t bytes;
+    _Alignas(64) char data[];
+};
+
+static struct slab *_Atomic spare;
+
+static struct slab *slab_take(size_t bytes)
 {
-    size_t align = bytes < HUGE_PAGE ? 64 : HUGE_PAGE;
-    if (bytes > SIZE_MAX - align)
+    struct slab *s = atomic_exchange(&spare, NULL);
+    if (s && s->bytes >= bytes)
+        return s;
+    free(s);
+    if (bytes > SIZE_MAX - sizeof *s - HUGE_PAGE)
         return NULL;
-    bytes = (bytes + align - 1) / align * align;
-    char *data = aligned_alloc(align, bytes);
-    if (data && align == HUGE_PAGE)
-        madvise(data, bytes, MADV_HUGEPAGE); /* else small ones will do */
-    return data;
+    size_t all = bytes + sizeof *s;
+    size_t align = all < HUGE_PAGE ? 64 : HUGE_PAGE;
+    all = (all + align - 1) / align * align;
+    s = aligned_alloc(align, all);
+    if (!s)
+        return NULL;
+    if (align == HUGE_PAGE)
+        madvise(s, all, MADV_HUGEPAGE); /* else small ones will do */
+    s->bytes = all - sizeof *s;
+    return s;
+}
+
+static void slab_give(struct slab *s)
+{
+    free(s->bytes <= KEEP ? atomic_exchange(&spare, s) : s);
 }
 
 tutti_status tt_product_run(const struct tt_product *p, struct tt_parts *parts)
 {
-    struct whole w = {p, parts, NULL};
-    size_t bytes = 64;
-    for (size_t t = 0; t < p->count; t++) {
-        struct pass pass = {.p = p, .term = p->terms[t]};
-        size_t more = prepare(&pass);
-        bytes = more == 0 || more > bytes ? more : bytes;
-        if (more == 0)
-            break;
-    }
-    w.packed = bytes ? allocate(bytes) : NULL;
-    if (!w.packed)
+    struct whole w = {.first.p = p, .parts = parts};
+    size_t bytes = prepare(&w.first);
+    struct slab *slab = bytes ? slab_take(bytes) : NULL;
+    if (!slab)
         return tt_fail_memory("the operands of a product of matrices");
+    w.packed = slab->data;
     tutti_status status;
     if (tt_product_small(p)) {
         w.parts = NULL;
@@ -275,6 +339,6 @@ tutti_status tt_product_run(const struct tt_product *p, struct tt_parts *parts)
     } else {
         status = run_passes(&w);
     }
-    free(w.packed);
+    slab_give(slab);
     return status;
 }

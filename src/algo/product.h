@@ -11,8 +11,7 @@
 struct tt_product {
     tutti_matrix c, a,
         b; /* c shares no memory with a and b, its rows lie whole */
-    const struct tt_gemm_term *terms[2]; /* c is the sum of these */
-    size_t count;
+    const struct tt_gemm_term *term;
     size_t block; /* steps whose sum is exact in a tile */
 };
 

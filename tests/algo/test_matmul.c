@@ -146,12 +146,9 @@ static void check_floats(tutti_type type, const tutti_matrix *c,
         }
 }
 
-static void multiply_once(uint64_t *seed, tutti_type type, const char *on)
+static void multiply(uint64_t *seed, tutti_type type, const char *on, size_t m,
+                     size_t n, size_t k)
 {
-    size_t most = any(seed) % 3 ? MOST : 9;
-    size_t m = any(seed) % most, n = any(seed) % most, k = any(seed) % most;
-    if (any(seed) % 8 == 0)
-        k *= 10;
     struct grid a = grid_new(seed, type, m, k), b = grid_new(seed, type, k, n);
     struct grid c = grid_new(seed, type, m, n);
     tutti_options options = TUTTI_OPTIONS_INIT;
@@ -180,12 +177,32 @@ static void multiply_once(uint64_t *seed, tutti_type type, const char *on)
     free(c.memory);
 }
 
+static void multiply_once(uint64_t *seed, tutti_type type, const char *on)
+{
+    size_t most = any(seed) % 3 ? MOST : 9;
+    size_t m = any(seed) % most, n = any(seed) % most, k = any(seed) % most;
+    if (any(seed) % 8 == 0)
+        k *= 10;
+    multiply(seed, type, on, m, n, k);
+}
+
 static void any_shape_and_strides(void **state)
 {
     (void)state;
     uint64_t seed = 1;
     for (int i = 0; i < 600; i++)
         multiply_once(&seed, types[i % 6], i % 5 ? "serial" : "threads:3");
+}
+
+/* More than is packed at a time. */
+static void long_sums(void **state)
+{
+    (void)state;
+    uint64_t seed = 2;
+    for (int i = 0; i < 12; i++)
+        multiply(&seed, i % 3 ? TUTTI_I32 : TUTTI_I64,
+                 i % 2 ? "serial" : "threads:2", 3, 5, 60001);
+    multiply(&seed, TUTTI_F64, "serial", 3, 5, 60001);
 }
 
 static tutti_matrix plain(void *data, size_t rows, size_t columns, size_t size)
@@ -421,11 +438,11 @@ static void a_part_may_be_cancelled(void **state)
     assert_int_equal(tt_parts_run(&parts, &loop, 0.5), TUTTI_ECANCEL);
 }
 
-static tutti_status multiply_small(void *arg)
+static tutti_status multiply_square(void *arg)
 {
-    (void)arg;
+    size_t n = *(size_t *)arg;
     static int64_t x[300 * 300];
-    tutti_matrix a = plain(x, 300, 300, 8);
+    tutti_matrix a = plain(x, n, n, 8);
     tutti_options options = TUTTI_OPTIONS_INIT;
     options.on = "serial";
     return tutti_matmul(TUTTI_I64, a, a, a, &options);
@@ -434,13 +451,19 @@ static tutti_status multiply_small(void *arg)
 static void each_allocation_fails(void **state)
 {
     (void)state;
-    assert_true(tt_fault_each(multiply_small, NULL) >= 2);
+    size_t n = 60, more = 300;
+    assert_int_equal(multiply_square(&n), TUTTI_OK);
+    /* What that one packed in is too small. */
+    assert_true(tt_fault_each(multiply_square, &more) >= 2);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* first: what a large product packed in would be kept for it */
+        cmocka_unit_test(each_allocation_fails),
         cmocka_unit_test(any_shape_and_strides),
+        cmocka_unit_test(long_sums),
         cmocka_unit_test(at_the_limits),
         cmocka_unit_test(same_bits_at_any_number_of_workers),
         cmocka_unit_test(from_several_threads),
@@ -448,7 +471,6 @@ int main(void)
         cmocka_unit_test(bad_arguments),
         cmocka_unit_test(one_call_of_many_loops),
         cmocka_unit_test(a_part_may_be_cancelled),
-        cmocka_unit_test(each_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

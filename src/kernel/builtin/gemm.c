@@ -1,7 +1,5 @@
 #include "kernel/builtin/gemm.h"
 
-#include <string.h>
-
 #if defined __x86_64__
 #include <immintrin.h>
 #elif defined __aarch64__
@@ -22,7 +20,7 @@ typedef float any_f32 ANYWHERE;
 
 /* A tile is 3 vectors wide, and as high as the registers allow that hold it
  * together with a row of the right operand and one number of the left. */
-#define WIDTH 3
+#define WIDTH TT_GEMM_WIDTH
 #define COLUMNS(type) (WIDTH * TT_ISA_VECTOR / sizeof(type))
 #if TT_ISA_VECTOR == 64
 #define HEIGHT 8
@@ -68,74 +66,148 @@ typedef int32_t i32 __attribute__((vector_size(TT_ISA_VECTOR)));
 #define ADD_U64(z, x, y) ((z) + (x) * (y))
 #define ADD_I16(z, x, y) ((z) + DOT_I16(x, y))
 
-/* The sum of products in registers: z = add(z, x, y) for all of a tile. */
-#define KERNEL(name, scalar, vector, add) \
-    static void name(void *tile, const void *left, const void *right, \
-                     size_t steps) \
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+#define NO_TARGET
+
+/* What a kernel does, for any number of vectors: its own code for each. */
+#define WIDTHS(name, target) \
+    target static void name(void *tile, const void *left, size_t pitch, \
+                            const void *right, size_t steps, size_t vectors) \
     { \
-        const scalar *a = left; \
-        const vector *b = right; \
-        vector sum[HEIGHT][WIDTH] = {{{0}}}; \
-        for (; steps; steps--, a += HEIGHT, b += WIDTH) { \
-            vector row[WIDTH] = {b[0], b[1], b[2]}; \
-            _Pragma("GCC unroll 8") for (size_t r = 0; r < HEIGHT; r++) \
-            { \
-                vector x = a[r] - (vector){0}; \
-                sum[r][0] = add(sum[r][0], x, row[0]); \
-                sum[r][1] = add(sum[r][1], x, row[1]); \
-                sum[r][2] = add(sum[r][2], x, row[2]); \
-            } \
-        } \
-        memcpy(tile, sum, sizeof sum); \
+        if (vectors == 1) \
+            name##_by(1, tile, left, pitch, right, steps); \
+        else if (vectors == 2) \
+            name##_by(2, tile, left, pitch, right, steps); \
+        else \
+            name##_by(WIDTH, tile, left, pitch, right, steps); \
     }
 
-KERNEL(run_f64, double, f64, ADD_F64)
-KERNEL(run_f32, float, f32, ADD_F32)
-KERNEL(run_u64, uint64_t, u64, ADD_U64)
+/* sum = add(sum, a, b) for all of a tile. */
+#define STEP(name, target, height, scalar, vector, add) \
+    target INLINE void name(vector sum[][WIDTH], const scalar *a, \
+                            size_t pitch, const vector *b, size_t vectors) \
+    { \
+        UNROLL for (size_t r = 0; r < height; r++) \
+        { \
+            vector x = a[r * pitch] - (vector){0}; \
+            UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] = \
+                add(sum[r][v], x, b[v]); \
+        } \
+    }
+
+#define STORE_TILE(value) \
+    UNROLL for (size_t r = 0; r < sizeof sum / sizeof *sum; r++) \
+        UNROLL for (size_t v = 0; v < vectors; v++) tile[r * WIDTH + v] = \
+            value;
+
+/* The sum of products in registers. */
+#define KERNEL(name, target, scalar, vector, add) \
+    STEP(name##_step, target, HEIGHT, scalar, vector, add) \
+    target INLINE void name##_by(size_t vectors, vector *tile, \
+                                 const scalar *a, size_t pitch, \
+                                 const vector *b, size_t steps) \
+    { \
+        vector sum[HEIGHT][WIDTH] = {{{0}}}; \
+        for (; steps; steps--, a++, b += WIDTH) \
+            name##_step(sum, a, pitch, b, vectors); \
+        STORE_TILE(sum[r][v]) \
+    } \
+    WIDTHS(name, target)
+
+/* 32-bit numbers by their halves with a sign, two values of k at a time: the
+ * products of a lower with an upper half, shifted, then those of the lower. */
+#define WIDE32(name, target, step) \
+    target INLINE void name##_by(size_t vectors, u32 *tile, const uint32_t *a, \
+                                 size_t pitch, const u32 *b, size_t steps) \
+    { \
+        u32 sum[HEIGHT][WIDTH] = {{{0}}}; \
+        const uint32_t *high = a + pitch; \
+        for (size_t s = 0; s < steps; s++) { \
+            step(sum, a + s, 2 * pitch, b + (2 * s + 1) * WIDTH, vectors); \
+            step(sum, high + s, 2 * pitch, b + 2 * s * WIDTH, vectors); \
+        } \
+        UNROLL for (size_t r = 0; r < HEIGHT; r++) \
+            UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] <<= 16; \
+        for (size_t s = 0; s < steps; s++) \
+            step(sum, a + s, 2 * pitch, b + 2 * s * WIDTH, vectors); \
+        STORE_TILE(sum[r][v]) \
+    } \
+    WIDTHS(name, target)
+
+KERNEL(run_f64, NO_TARGET, double, f64, ADD_F64)
+KERNEL(run_f32, NO_TARGET, float, f32, ADD_F32)
+KERNEL(run_u64, NO_TARGET, uint64_t, u64, ADD_U64)
 
 #ifdef __AVX512F__
 /* AVX-512 came without these; where they are is asked when a tile runs. */
-KERNEL(run_i16_basic, uint32_t, u32, ADD_I16)
+KERNEL(run_i16_basic, NO_TARGET, uint32_t, u32, ADD_I16)
+WIDE32(run_wide32_basic, NO_TARGET, run_i16_basic_step)
 
+#define VNNI __attribute__((target("avx512vnni")))
 #define ADD_VNNI(z, x, y) \
     (u32) _mm512_dpwssd_epi32((__m512i)(z), (__m512i)(x), (__m512i)(y))
-__attribute__((target("avx512vnni")))
-KERNEL(run_i16_vnni, uint32_t, u32, ADD_VNNI)
+KERNEL(run_i16_vnni, VNNI, uint32_t, u32, ADD_VNNI)
+WIDE32(run_wide32_vnni, VNNI, run_i16_vnni_step)
 
-    static void run_i16(void *tile, const void *left, const void *right,
-                        size_t steps)
-{
-    if (__builtin_cpu_supports("avx512vnni"))
-        run_i16_vnni(tile, left, right, steps);
-    else
-        run_i16_basic(tile, left, right, steps);
-}
-
-/* The lower and the upper 52 bits of products of the lower 52 bits. */
-#define LOW_HEIGHT 4
-__attribute__((target("avx512ifma"))) static void
-run_low(void *tile, const void *left, const void *right, size_t steps)
-{
-    const uint64_t *a = left;
-    const u64 *b = right;
-    __m512i low[LOW_HEIGHT][WIDTH] = {{{0}}}, high[LOW_HEIGHT][WIDTH] = {{{0}}};
-    for (; steps; steps--, a += LOW_HEIGHT, b += WIDTH) {
-        _Pragma("GCC unroll 8") for (size_t r = 0; r < LOW_HEIGHT; r++)
-        {
-            __m512i x = _mm512_set1_epi64((long long)a[r]);
-            _Pragma("GCC unroll 8") for (size_t v = 0; v < WIDTH; v++)
-            {
-                __m512i y = (__m512i)b[v];
-                low[r][v] = _mm512_madd52lo_epu64(low[r][v], x, y);
-                high[r][v] = _mm512_madd52hi_epu64(high[r][v], x, y);
-            }
-        }
+#define EITHER(name) \
+    static void name(void *tile, const void *left, size_t pitch, \
+                     const void *right, size_t steps, size_t vectors) \
+    { \
+        (__builtin_cpu_supports("avx512vnni") ? name##_vnni : name##_basic)( \
+            tile, left, pitch, right, steps, vectors); \
     }
-    u64 *out = tile;
-    for (size_t r = 0; r < LOW_HEIGHT; r++)
-        for (size_t v = 0; v < WIDTH; v++)
-            *out++ = (u64)low[r][v] + ((u64)high[r][v] << 52);
+
+EITHER(run_i16)
+EITHER(run_wide32)
+
+/* 64-bit numbers: products of the lower 52 bits, of which the upper 52 count
+ * modulo 2^12, as do those of the ends, two values of k in a number. */
+#define SPLIT __attribute__((target("avx512ifma,avx512vnni")))
+#define SPLIT_HEIGHT 4
+#define ADD_ENDS(z, x, y) \
+    (u64) _mm512_dpwssd_epi32((__m512i)(z), (__m512i)(x), (__m512i)(y))
+#define ADD_LOW(z, x, y) \
+    (u64) _mm512_madd52lo_epu64((__m512i)(z), (__m512i)(x), (__m512i)(y))
+#define ADD_HIGH(z, x, y) \
+    (u64) _mm512_madd52hi_epu64((__m512i)(z), (__m512i)(x), (__m512i)(y))
+STEP(ends_step, SPLIT, SPLIT_HEIGHT, uint64_t, u64, ADD_ENDS)
+STEP(low_step, SPLIT, SPLIT_HEIGHT, uint64_t, u64, ADD_LOW)
+STEP(high_step, SPLIT, SPLIT_HEIGHT, uint64_t, u64, ADD_HIGH)
+
+SPLIT INLINE void run_split64_by(size_t vectors, u64 *tile, const uint64_t *a,
+                                 size_t pitch, const u64 *b, size_t steps)
+{
+    u64 sum[SPLIT_HEIGHT][WIDTH] = {{{0}}}, high[SPLIT_HEIGHT][WIDTH] = {{{0}}};
+    /* In turn: a sum waits for its last product. */
+    size_t s = 0;
+    for (; s + 1 < steps; s += 2) {
+        ends_step(high, a + 2 * pitch + s, 3 * pitch, b + (3 * s + 2) * WIDTH,
+                  vectors);
+        ends_step(sum, a + 2 * pitch + s + 1, 3 * pitch,
+                  b + (3 * s + 5) * WIDTH, vectors);
+    }
+    if (s < steps)
+        ends_step(high, a + 2 * pitch + s, 3 * pitch, b + (3 * s + 2) * WIDTH,
+                  vectors);
+    UNROLL for (size_t r = 0; r < SPLIT_HEIGHT; r++)
+        UNROLL for (size_t v = 0; v < vectors; v++)
+    {
+        high[r][v] = (u64)((u32)high[r][v] + (u32)sum[r][v]);
+        high[r][v] += high[r][v] >> 32;
+        sum[r][v] = (u64){0};
+    }
+    for (s = 0; s < steps; s++)
+        UNROLL for (size_t p = 0; p < 2; p++)
+        {
+            low_step(sum, a + p * pitch + s, 3 * pitch, b + (3 * s + p) * WIDTH,
+                     vectors);
+            high_step(high, a + p * pitch + s, 3 * pitch,
+                      b + (3 * s + p) * WIDTH, vectors);
+        }
+    STORE_TILE(sum[r][v] + (high[r][v] << 52))
 }
+WIDTHS(run_split64, SPLIT)
 
 /* A product of 64 bits is three instructions on Intel's, one on others. */
 static bool split(void)
@@ -144,9 +216,8 @@ static bool split(void)
            __builtin_cpu_supports("avx512vnni") && __builtin_cpu_is("intel");
 }
 #else
-KERNEL(run_i16, uint32_t, u32, ADD_I16)
-#define run_low run_u64
-#define LOW_HEIGHT HEIGHT
+KERNEL(run_i16, NO_TARGET, uint32_t, u32, ADD_I16)
+WIDE32(run_wide32, NO_TARGET, run_i16_step)
 
 static bool split(void)
 {
@@ -154,83 +225,64 @@ static bool split(void)
 }
 #endif
 
-/* Packing: `value` makes an element from that at `x`. Only lanes that lie side
- * by side are worth vectors; for others the empty statement forbids them. */
-#define LANES(out, type, value) \
-    if (lane_stride == sizeof(any_##type)) \
-        for (size_t l = 0; l < lanes; l++) { \
-            const any_##type *x = (const any_##type *)from + l; \
-            out[l] = value; \
-        } \
-    else \
-        for (size_t l = 0; l < lanes; l++) { \
-            const any_##type *x = \
-                (const any_##type *)(from + (ptrdiff_t)l * lane_stride); \
-            out[l] = value; \
-            __asm__ volatile(""); \
-        } \
-    for (size_t l = lanes; l < width; l++) \
-        out[l] = 0;
+/* Packing: `x` and `y` are numbers of two values of k, `out`, `more` and `last`
+ * the planes. Only lanes that lie side by side are worth vectors; for others
+ * the empty statement forbids them. */
+#define LANES(number, x_at, y_at, ...) \
+    for (size_t l = 0; l < lanes; l++) { \
+        const number x = x_at, y = y_at; \
+        (void)y; \
+        __VA_ARGS__ \
+    }
 
-#define PACK(name, type, packed, value) \
-    static void name(void *to, size_t width, const char *from, size_t lanes, \
-                     ptrdiff_t lane_stride, size_t n, ptrdiff_t stride) \
+#define LINE(name, paired, number, packed, ...) \
+    static void name(void *to, size_t width, const char *from, \
+                     const char *next, size_t lanes, ptrdiff_t stride) \
     { \
+        typedef number any_number ANYWHERE; \
         packed *restrict out = to; \
-        for (; n; n--, from += stride, out += width) { \
-            LANES(out, type, value) \
-        } \
+        packed *restrict more = out + width, *restrict last = more + width; \
+        const any_number *xs = (const any_number *)from, \
+                         *ys = (const any_number *)next; \
+        (void)more, (void)last; \
+        if (ys && stride == sizeof(number)) \
+            LANES(number, xs[l], ys[l], __VA_ARGS__) \
+        else if (paired && ys == xs + 1 && stride == 2 * sizeof(number)) \
+            LANES(number, xs[2 * l], xs[2 * l + 1], __VA_ARGS__) \
+        else \
+            LANES(number, *(const any_number *)(from + (ptrdiff_t)l * stride), \
+                  ys ? *(const any_number *)(next + (ptrdiff_t)l * stride) \
+                     : 0, \
+                  __VA_ARGS__ __asm__ volatile("");) \
     }
 
-PACK(pack_u64, u64, uint64_t, *x)
-PACK(pack_u32, u32, uint32_t, *x)
-PACK(pack_exact, u64, double, (double)(int64_t)*x)
+#define PAIR(x, y) (uint16_t)(x) | (uint32_t)(y) << 16
+#define HALF 0x8000 /* what the lower half lacks, where it has a sign */
+#define UPPER(x) ((x) >> 52)
+#define ENDS(x) (uint64_t)(PAIR(x, UPPER(x)))
+#define TURNED(x) (uint64_t)(PAIR(UPPER(x), x))
 
-/* The lower 16 bits, of two values of k in an element; the last may be alone.
- * For numbers of 64 bits too, whose lower half comes first. */
-static void pack_pairs(void *to, size_t width, const char *from, size_t lanes,
-                       ptrdiff_t lane_stride, size_t n, ptrdiff_t stride)
-{
-    uint32_t *restrict out = to;
-    for (; n > 0; n -= n > 1 ? 2 : 1, from += 2 * stride, out += width) {
-        ptrdiff_t next = n > 1 ? stride : 0;
-        LANES(out, u32,
-              (uint16_t)*x | *(const any_u32 *)((const char *)x + next) << 16)
-        if (n == 1) /* it is there twice */
-            for (size_t l = 0; l < width; l++)
-                out[l] = (uint16_t)out[l];
-    }
-}
-
-/* A 32-bit number as its halves with a sign, the lower one first. */
-PACK(pack_halves, u32, uint32_t, *x + (*x << 1 & 0x10000))
-
-/* The lower 16 bits, of which 12 matter, and those above 52. */
-PACK(pack_ends, u64, uint32_t, (uint16_t)*x | (uint32_t)(*x >> 52) << 16)
-
-/* The right operand's are the other way round: the products are those of the
- * lower part of one with the upper part of the other. */
-#define TURNED(name, pack) \
-    static void name(void *to, size_t width, const char *from, size_t lanes, \
-                     ptrdiff_t lane_stride, size_t n, ptrdiff_t stride) \
-    { \
-        uint32_t *out = to; \
-        pack(to, width, from, lanes, lane_stride, n, stride); \
-        for (size_t i = 0; i < n * width; i++) \
-            out[i] = out[i] << 16 | out[i] >> 16; \
-    }
-
-TURNED(pack_halves_turned, pack_halves)
-TURNED(pack_ends_turned, pack_ends)
+LINE(line_u64, 0, uint64_t, uint64_t, out[l] = x;)
+LINE(line_u32, 0, uint32_t, uint32_t, out[l] = x;)
+LINE(line_exact, 0, int64_t, double, out[l] = (double)x;)
+LINE(line_pair64, 1, uint64_t, uint32_t, out[l] = PAIR(x, y);)
+LINE(line_pair32, 1, uint32_t, uint32_t, out[l] = PAIR(x, y);)
+LINE(line_halves, 1, uint32_t, uint32_t, out[l] = PAIR(x, y);
+     more[l] = PAIR((x + HALF) >> 16, (y + HALF) >> 16);)
+#ifdef __AVX512F__
+LINE(line_ends, 1, uint64_t, uint64_t, out[l] = x; more[l] = y;
+     last[l] = ENDS(x) | ENDS(y) << 32;)
+LINE(line_ends_turned, 1, uint64_t, uint64_t, out[l] = x; more[l] = y;
+     last[l] = TURNED(x) | TURNED(y) << 32;)
+#endif
 
 /* Storing: `value` is made from `t`. */
 #define STORE(name, type, number, value) \
     static void name(char *restrict c, ptrdiff_t row_stride, size_t rows, \
                      size_t columns, const void *restrict tile, size_t width, \
-                     unsigned shift, bool add) \
+                     bool add) \
     { \
         const number *from = tile; \
-        (void)shift; \
         for (; rows; rows--, c += row_stride, from += width) { \
             any_##type *to = (any_##type *)c; \
             if (add) \
@@ -250,8 +302,8 @@ STORE(store_f64, f64, double, t)
 STORE(store_f32, f32, float, t)
 STORE(store_u64, u64, uint64_t, t)
 STORE(store_exact, u64, double, (uint64_t)(int64_t)t)
-STORE(store_i16_64, u64, int32_t, (uint64_t)(int64_t)t << shift)
-STORE(store_i16_32, u32, uint32_t, t << shift)
+STORE(store_i32_64, u64, int32_t, (uint64_t)(int64_t)t)
+STORE(store_u32, u32, uint32_t, t)
 
 /* The bits in which x differs from its sign, of all x. */
 #define BITS(name, type, number) \
@@ -274,23 +326,25 @@ STORE(store_i16_32, u32, uint32_t, t << shift)
 BITS(bits64, u64, int64_t)
 BITS(bits32, u32, int32_t)
 
-#define TERM(height, type, left, right, run, store, ...) \
+#define TERM(height, type, pair, planes, left, right, run, store) \
     { \
-        height, COLUMNS(type), sizeof(type), pack_##left, pack_##right, \
-            run_##run, store_##store, __VA_ARGS__ \
+        height, COLUMNS(type), pair, planes, sizeof(type), line_##left, \
+            line_##right, run_##run, store_##store \
     }
 
 const struct tt_gemm TT_ISA_NAME(tt_gemm) = {
-    .f64 = TERM(HEIGHT, double, u64, u64, f64, f64, 1, 0),
-    .f32 = TERM(HEIGHT, float, u32, u32, f32, f32, 1, 0),
-    .narrow64 = TERM(HEIGHT, int32_t, pairs, pairs, i16, i16_64, 2, 0),
-    .exact64 = TERM(HEIGHT, double, exact, exact, f64, exact, 1, 0),
-    .wide64 = TERM(HEIGHT, int64_t, u64, u64, u64, u64, 1, 0),
-    .low64 = TERM(LOW_HEIGHT, int64_t, u64, u64, low, u64, 1, 0),
-    .cross64 = TERM(HEIGHT, int32_t, ends, ends_turned, i16, i16_64, 1, 52),
-    .low32 = TERM(HEIGHT, int32_t, pairs, pairs, i16, i16_32, 2, 0),
-    .cross32 = TERM(HEIGHT, int32_t, halves, halves_turned, i16, i16_32, 1, 16),
+    .f64 = TERM(HEIGHT, double, 1, 1, u64, u64, f64, f64),
+    .f32 = TERM(HEIGHT, float, 1, 1, u32, u32, f32, f32),
+    .narrow64 = TERM(HEIGHT, int32_t, 2, 1, pair64, pair64, i16, i32_64),
+    .exact64 = TERM(HEIGHT, double, 1, 1, exact, exact, f64, exact),
+    .wide64 = TERM(HEIGHT, int64_t, 1, 1, u64, u64, u64, u64),
+#ifdef __AVX512F__
+    .split64 = TERM(SPLIT_HEIGHT, int64_t, 2, 3, ends, ends_turned, split64,
+                    u64),
+#endif
     .split = split,
+    .narrow32 = TERM(HEIGHT, int32_t, 2, 1, pair32, pair32, i16, u32),
+    .wide32 = TERM(HEIGHT, int32_t, 2, 2, halves, halves, wide32, u32),
     .bits64 = bits64,
     .bits32 = bits32,
 };

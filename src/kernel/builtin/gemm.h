@@ -13,26 +13,31 @@
 
 #define TT_GEMM_TILE 1536 /* the most bytes of a tile */
 
-/* Packs `lanes` rows (columns of the right operand) of n elements, strides in
- * bytes, as to[step][width]; lanes up to `width` are zeros. */
-typedef void (*tt_gemm_pack)(void *to, size_t width, const char *from,
-                             size_t lanes, ptrdiff_t lane_stride, size_t n,
-                             ptrdiff_t stride);
+#define TT_GEMM_WIDTH 3 /* vectors that a tile is wide */
 
-/* A product, or one of two whose sum is the product. */
+/* Packs `lanes` numbers, `stride` bytes apart: the steps of a row of the left
+ * operand, the columns of a step of the right one. What a step packs of two
+ * values of k is made of the number there and that at `next`; NULL: of 0. It
+ * makes one number or more, those `width` apart. */
+typedef void (*tt_gemm_line)(void *to, size_t width, const char *from,
+                             const char *next, size_t lanes, ptrdiff_t stride);
+
+/* A way to make a product. What is packed of a panel is left[row][plane][step]
+ * and right[step][plane][column]. */
 struct tt_gemm_term {
     unsigned rows, columns; /* of a tile */
-    unsigned size;          /* bytes of a packed element */
-    tt_gemm_pack left, right;
-    /* tile[r][c] = the sum of left[step][r] * right[step][c] */
-    void (*run)(void *tile, const void *left, const void *right, size_t steps);
+    unsigned pair;          /* values of k in a step: 1 or 2 */
+    unsigned planes, size;  /* numbers that these make, bytes of one */
+    tt_gemm_line left, right;
+    /* tile[r][c] = the sum over `steps`, in the first vectors of a row; `pitch`
+     * is the steps that a plane of the left operand has. */
+    void (*run)(void *tile, const void *left, size_t pitch, const void *right,
+                size_t steps, size_t vectors);
     /* Stores the first rows and columns of a tile, or adds them to what is
-     * there, side by side in rows `row_stride` bytes apart; `width` and `shift`
-     * those of the term. */
+     * there, side by side in rows `row_stride` bytes apart; `width` is the
+     * tile's. */
     void (*store)(char *c, ptrdiff_t row_stride, size_t rows, size_t columns,
-                  const void *tile, size_t width, unsigned shift, bool add);
-    unsigned pair;  /* values of k in a packed element: 1 or 2 */
-    unsigned shift; /* of a tile to the left, when it is stored */
+                  const void *tile, size_t width, bool add);
 };
 
 struct tt_gemm {
@@ -42,13 +47,11 @@ struct tt_gemm {
     struct tt_gemm_term narrow64;
     /* int64 by float64: sums up to 2^53 are exact. */
     struct tt_gemm_term exact64;
-    /* int64, any: `wide64`, or the sum of the next two, which is faster where
-     * split() says so. */
-    struct tt_gemm_term wide64, low64, cross64;
-    /* int32: modulo 2^16 of both operands, which is all of it where both have
-     * at most 15 bits and a sign; the rest for any. */
-    struct tt_gemm_term low32, cross32;
+    /* int64, any: the second is faster where split() says so. */
+    struct tt_gemm_term wide64, split64;
     bool (*split)(void);
+    /* int32: both operands of at most 15 bits and a sign; any. */
+    struct tt_gemm_term narrow32, wide32;
     /* The bits set in any of x ^ (x < 0 ? -1 : 0): |x| <= 1 + the result. */
     uint64_t (*bits64)(const char *x, ptrdiff_t stride, size_t n);
     uint64_t (*bits32)(const char *x, ptrdiff_t stride, size_t n);
