@@ -96,10 +96,23 @@ void tt_run_tell_news(struct tutti_run *run)
     tt_futex_wake(&run->news, INT_MAX);
 }
 
+static bool forked(const struct tutti_run *run)
+{
+    return run->forks != tt_forks();
+}
+
+unsigned tt_run_joined(const struct tutti_run *run)
+{
+    unsigned joined =
+        forked(run) ? 1
+                    : atomic_load_explicit(&run->joined, memory_order_relaxed);
+    return joined < run->lanes ? joined : run->lanes;
+}
+
 void tt_run_fini(struct tutti_run *run)
 {
     tt_budget_inside -= !run->endless;
-    for (unsigned i = 1; i < run->joined && i < run->lanes; i++)
+    for (unsigned i = 1, joined = tt_run_joined(run); i < joined; i++)
         free(atomic_exchange(
             &spare, atomic_load_explicit(&run->lane[i], memory_order_acquire)));
     pthread_mutex_destroy(&run->guard);
@@ -189,11 +202,6 @@ void tt_run_ran(struct tutti_run *run, struct tt_lane *lane,
 {
     tt_lane_range(lane, from, to, range->begin, range->begin + tasks);
     atomic_fetch_add_explicit(&run->done, tasks, memory_order_relaxed);
-}
-
-static bool forked(const struct tutti_run *run)
-{
-    return run->forks != tt_forks();
 }
 
 /* Keeps what the run ends with: the lowest failure, or else the first reason

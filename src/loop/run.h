@@ -114,6 +114,10 @@ static inline bool tt_run_open(struct tutti_run *run)
 /* What was decoded or lost has been told. */
 void tt_run_tell_news(struct tutti_run *run);
 
+/* Lanes that were made, once nobody is inside; in a forked child the caller's
+ * alone: those whose turn it was are not there to make theirs. */
+unsigned tt_run_joined(const struct tutti_run *run);
+
 /* Frees the lanes. Nobody is inside. */
 void tt_run_fini(struct tutti_run *run);
 

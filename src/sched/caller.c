@@ -484,8 +484,8 @@ static void account(struct tutti_run *run, uint64_t now)
 {
     tutti_report report = TUTTI_REPORT_INIT;
     struct tt_lane *lanes[TT_RUN_LANES];
-    unsigned joined = atomic_load(&run->joined), count = 0;
-    for (unsigned i = 0; i < joined && i < run->lanes; i++) {
+    unsigned joined = tt_run_joined(run), count = 0;
+    for (unsigned i = 0; i < joined; i++) {
         struct tt_lane *lane = atomic_load(&run->lane[i]);
         if (lane)
             lanes[count++] = lane;

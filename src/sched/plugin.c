@@ -11,8 +11,8 @@
 #include <tutti/sys/plugin.h>
 
 #include "core/clock.h"
-#include "core/settings.h"
 #include "core/load.h"
+#include "core/settings.h"
 #include "core/status.h"
 #include "core/thread.h"
 #include "loop/run.h"

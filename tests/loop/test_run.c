@@ -1,7 +1,9 @@
 /* A run without a scheduler: how it ends, who counts, who wakes whom. */
 #include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "loop/run.h"
 #include "tally.h"
@@ -185,6 +187,25 @@ static void lanes_run_out(void **state)
     tt_run_fini(&run);
 }
 
+/* A thread was about to make its lane when another one forked. */
+static void a_child_frees_no_lane_that_was_not_made(void **state)
+{
+    (void)state;
+    tutti_loop loop = {.n = 8, .body = tally_range};
+    struct tutti_run run;
+    int status;
+    memset(&run, 0x55, sizeof run);
+    make(&run, &loop);
+    atomic_fetch_add(&run.joined, 1);
+    pid_t child = fork();
+    if (child == 0) {
+        tt_run_fini(&run);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +217,7 @@ int main(void)
         cmocka_unit_test(closing_wakes_the_owner),
         cmocka_unit_test(sleeps_end),
         cmocka_unit_test(lanes_run_out),
+        cmocka_unit_test(a_child_frees_no_lane_that_was_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include <tutti/sys/plugin.h>
 
+#include "seed.h"
 #include "tally.h"
 
 static int nothing(size_t index, void *context)
@@ -166,6 +167,130 @@ static void bodies_that_fork(void **state)
     assert_true(forks > 0);
 }
 
+/* Tasks that wait for each other: each of two loops has workers beside its
+ * caller, or the time is up. */
+struct meeting {
+    _Atomic unsigned came;
+    unsigned wanted;
+    _Atomic bool missed;
+};
+
+static int meet(size_t index, void *context)
+{
+    struct meeting *m = context;
+    (void)index;
+    m->came++;
+    for (int i = 0; i < 20000 && m->came < m->wanted; i++)
+        usleep(1000);
+    if (m->came < m->wanted)
+        m->missed = true;
+    return 0;
+}
+
+static void *loop_and_meet(void *meeting)
+{
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = "openmp:2";
+    return tutti_for(meet, 2, meeting, 0, &options) == TUTTI_OK ? NULL
+                                                                : meeting;
+}
+
+static void two_loops_at_once_have_workers(void **state)
+{
+    (void)state;
+    if (!getenv("PLUGIN"))
+        skip();
+    for (int turn = 0; turn < 20; turn++) {
+        struct meeting all = {.wanted = 4};
+        pthread_t other;
+        void *bad;
+        assert_int_equal(pthread_create(&other, NULL, loop_and_meet, &all), 0);
+        assert_null(loop_and_meet(&all));
+        assert_int_equal(pthread_join(other, &bad), 0);
+        assert_null(bad);
+        assert_false(all.missed);
+    }
+}
+
+/* A loop of few or many workers, of tasks some of which are loops themselves,
+ * or fork. */
+static _Atomic size_t ran;
+
+static int leaf(size_t index, void *context)
+{
+    (void)context;
+    tally_spin(index % 7 * 1000);
+    ran++;
+    return 0;
+}
+
+static int branch(size_t index, void *context)
+{
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = index % 2 ? "openmp:2" : "openmp:3";
+    if (index % 5)
+        return leaf(index, context);
+    return tutti_for(leaf, 20, NULL, 0, &options);
+}
+
+static void *loop_at_random(void *seed)
+{
+    uint64_t random = *(uint64_t *)seed;
+    char on[20];
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = on;
+    for (int i = 0; i < 100; i++) {
+        snprintf(on, sizeof on, "openmp:%d", 1 + (int)(tt_random(&random) % 4));
+        if (tutti_for(branch, tt_random(&random) % 50, NULL, 0, &options))
+            return seed;
+    }
+    return NULL;
+}
+
+static size_t expected_of(uint64_t random)
+{
+    size_t sum = 0;
+    for (int i = 0; i < 100; i++) {
+        (void)tt_random(&random);
+        size_t n = tt_random(&random) % 50;
+        sum += n + (n + 4) / 5 * 19;
+    }
+    return sum;
+}
+
+static void loops_in_loops_in_threads_while_others_fork(void **state)
+{
+    (void)state;
+    if (!getenv("PLUGIN"))
+        skip();
+    uint64_t random = tt_seed(), seeds[4];
+    pthread_t threads[4];
+    size_t expected = 0;
+    void *bad;
+    ran = 0;
+    for (int i = 0; i < 4; i++) {
+        seeds[i] = tt_random(&random);
+        expected += expected_of(seeds[i]);
+        pthread_create(&threads[i], NULL, loop_at_random, &seeds[i]);
+    }
+    for (int turn = 0; turn < 40; turn++) {
+        usleep(tt_random(&random) % 2000);
+        pid_t child = fork();
+        if (child == 0) {
+            end_soon();
+            _exit(loop() != TUTTI_OK);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], &bad);
+        assert_null(bad);
+    }
+    assert_int_equal(ran, expected);
+}
+
 /* Two libraries of different versions may find the same plug-in. */
 static void another_version_changes_nothing(void **state)
 {
@@ -187,6 +312,8 @@ int main(void)
         cmocka_unit_test(children_have_a_team_of_their_own),
         cmocka_unit_test(another_version_changes_nothing),
         cmocka_unit_test(bodies_that_fork),
+        cmocka_unit_test(two_loops_at_once_have_workers),
+        cmocka_unit_test(loops_in_loops_in_threads_while_others_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* The openmp place: a plug-in that runs ranges in parallel regions of the
- * compiler's OpenMP, beside the caller. Regions are entered by one thread for
- * all, the leader: so callers go on meanwhile, and a forked child, where
- * libgomp waits for the dead team of the thread that forked, has a new one. */
+ * compiler's OpenMP, beside the caller. A leader enters a region, one for each
+ * loop at a time: so callers go on, and a forked child, where libgomp waits for
+ * the dead team of the thread that forked, has new ones. */
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,7 +10,7 @@
 
 #include <tutti/sys/plugin.h>
 
-#define MOST_ASKED 64
+#define MOST_LEADERS 16 /* to each belongs a team; more loops run alone */
 
 struct invitation {
     tutti_run *run;
@@ -24,18 +24,9 @@ static _Atomic unsigned forks; /* that made this process, of the team's own */
 static struct {
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t asked;
-    struct invitation stack[MOST_ASKED]; /* not taken up */
-    unsigned count;
-    bool led; /* there is a leader */
+    struct invitation stack[MOST_LEADERS]; /* at most one an idle leader */
+    unsigned count, leaders, idle;
 } team = {.lock = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER};
-
-/* In a child that a body forked no other thread comes to the region's end: this
- * one, all that there is, must not wait for them. */
-static void leave_child(unsigned before)
-{
-    if (forks != before)
-        exit(0);
-}
 
 static void work(const struct invitation *asked)
 {
@@ -47,7 +38,10 @@ static void work(const struct invitation *asked)
             for (int i = omp_get_num_threads(); i < (int)asked->workers; i++)
                 library->count_out(asked->run);
         library->work(asked->run, asked->at);
-        leave_child(before);
+        /* In a child that a body forked this thread is all there is: it must
+         * not wait for the others at the region's end. */
+        if (forks != before)
+            exit(0);
     }
 }
 
@@ -58,9 +52,11 @@ static void *lead(void *unused)
         while (team.count == 0)
             pthread_cond_wait(&team.asked, &team.lock);
         struct invitation asked = team.stack[--team.count];
+        team.idle--;
         pthread_mutex_unlock(&team.lock);
         work(&asked);
         pthread_mutex_lock(&team.lock);
+        team.idle++;
     }
     return unused;
 }
@@ -69,9 +65,11 @@ static unsigned invite(void *state, tutti_run *run, unsigned workers)
 {
     (void)state;
     pthread_mutex_lock(&team.lock);
-    team.led = team.led || library->start(lead, NULL) == TUTTI_OK;
-    if (!team.led || team.count == MOST_ASKED)
-        workers = 0;
+    bool more = team.count == team.idle && team.leaders < MOST_LEADERS &&
+                library->start(lead, NULL) == TUTTI_OK;
+    team.leaders += more;
+    team.idle += more;
+    workers = team.count < team.idle ? workers : 0;
     if (workers > 0) {
         library->count_in(run, workers);
         team.stack[team.count++] =
@@ -136,13 +134,12 @@ static const tutti_place_ops operations = {
     .recall = recall,
 };
 
-/* In a forked child there is no leader, and the lock is the parent's. */
+/* In a forked child there are no leaders, and the lock is the parent's. */
 static void begin_anew(void)
 {
     pthread_mutex_init(&team.lock, NULL);
     pthread_cond_init(&team.asked, NULL);
-    team.count = 0;
-    team.led = false;
+    team.count = team.leaders = team.idle = 0;
     forks++;
 }
 
