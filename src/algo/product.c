@@ -36,7 +36,7 @@ struct pass {
 static struct side side_of(size_t n, size_t width, size_t least, size_t most)
 {
     struct side s = {.n = n, .width = width};
-    size_t lanes = n / 4 < least ? least : n / 4 > most ? most : n / 4;
+    size_t lanes = n / 8 < least ? least : n / 8 > most ? most : n / 8;
     s.panels = (n + width - 1) / width;
     s.groups = (s.panels + lanes / width - 1) / (lanes / width);
     s.group = s.groups ? (s.panels + s.groups - 1) / s.groups : 1;
