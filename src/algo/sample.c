@@ -8,6 +8,7 @@
 #include "core/status.h"
 #include "kernel/builtin/lattice.h"
 #include "kernel/builtin/philox.h"
+#include "kernel/builtin/turns.h"
 
 #define ROOM 3072 /* numbers of the points at a time, which stay in L1 */
 #define MOST 1024 /* points at a time */
@@ -85,9 +86,7 @@ static void call(const struct tt_sampler *s, int which, const struct room *room,
         entry = tt_native_entry(&signature);
     }
     if (c->rows) {
-        for (size_t d = 0; d < s->n; d++)
-            for (size_t j = 0; j < m; j++)
-                room->rows[j * s->n + d] = x[d * m + j];
+        tt_turns()->rows(room->rows, x, m, s->n);
         x = room->rows;
     }
     entry(s->function[which], c->user, m, x, s->n, out, 1);

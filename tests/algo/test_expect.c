@@ -162,6 +162,41 @@ static void functions_may_be_blocks(void **state)
     tutti_kernel_close(block);
 }
 
+/* Coordinates count differently, so their order shows; twice is exact, so that
+ * a contraction shows nothing. */
+#define TILT \
+    double tilt(int n, const double *x) \
+    { \
+        double sum = 0; \
+        for (int d = 0; d < n; d++) \
+            sum = 2 * sum + x[d]; \
+        return sum; \
+    }
+#define TEXT(...) TEXT_OF(__VA_ARGS__)
+#define TEXT_OF(...) #__VA_ARGS__
+
+static TILT
+
+    static void
+    compiled_functions_see_points(void **state)
+{
+    tutti_kernel *text = kernel(TEXT(TILT)), *native;
+    (void)state;
+    assert_int_equal(tutti_kernel_native(&native, (void (*)(void))tilt,
+                                         "double tilt(int n, const double *x)",
+                                         NULL),
+                     TUTTI_OK);
+    for (size_t n = 1; n <= 8; n++) {
+        tutti_expect_options how = TUTTI_EXPECT_OPTIONS_INIT;
+        how.samples = 5001;
+        tutti_expectation a = expect(text, n, &how, "serial", 0);
+        tutti_expectation b = expect(native, n, &how, "serial", 0);
+        assert_same(&a, &b);
+    }
+    tutti_kernel_close(text);
+    tutti_kernel_close(native);
+}
+
 static void one_number_is_enough_for_one_side(void **state)
 {
     tutti_kernel *f = kernel("double f(double x) { return x * x; }");
@@ -454,6 +489,7 @@ int main(void)
         cmocka_unit_test(error_bars_cover),
         cmocka_unit_test(bits_are_the_same_everywhere),
         cmocka_unit_test(functions_may_be_blocks),
+        cmocka_unit_test(compiled_functions_see_points),
         cmocka_unit_test(one_number_is_enough_for_one_side),
         cmocka_unit_test(many_coordinates_are_fine),
         cmocka_unit_test(densities_weigh),

@@ -1,4 +1,4 @@
-/* Rows turned to columns. */
+/* Rows turned to columns, and back. */
 #ifndef TT_KERNEL_BUILTIN_TURNS_H
 #define TT_KERNEL_BUILTIN_TURNS_H
 
@@ -13,6 +13,9 @@ struct tt_turns {
                 size_t width);
     void (*u32)(uint32_t *restrict to, const uint32_t *restrict from, size_t n,
                 size_t width);
+    /* to[i * width + d] = from[d * n + i] */
+    void (*rows)(double *restrict to, const double *restrict from, size_t n,
+                 size_t width);
 };
 
 TT_ISA_TABLE(struct tt_turns, tt_turns)
