@@ -9,8 +9,8 @@
 #include "kernel/blas.h"
 
 #define BLOCK 256 /* steps: what of the right operand stays in the L1 cache */
-#define SPLIT_BLOCK 64 /* as BLOCK, of two values of k and their ends */
-#define BLAS_ROWS 336  /* of a block, or fewer: each packs b anew */
+#define SPLIT_BLOCK 128 /* as BLOCK, of two values of k and their ends */
+#define BLAS_ROWS 336   /* of a block, or fewer: each packs b anew */
 
 /* The bits that an operand's numbers need beside a sign; see tt_gemm. */
 struct scan {

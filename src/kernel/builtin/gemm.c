@@ -84,9 +84,9 @@ typedef int32_t i32 __attribute__((vector_size(TT_ISA_VECTOR)));
     }
 
 /* sum = add(sum, a, b) for all of a tile. */
-#define STEP(name, target, height, scalar, vector, add) \
-    target INLINE void name(vector sum[][WIDTH], const scalar *a, \
-                            size_t pitch, const vector *b, size_t vectors) \
+#define STEP(name, target, height, scalar, total, vector, add) \
+    target INLINE void name(total sum[][WIDTH], const scalar *a, size_t pitch, \
+                            const vector *b, size_t vectors) \
     { \
         UNROLL for (size_t r = 0; r < height; r++) \
         { \
@@ -103,7 +103,7 @@ typedef int32_t i32 __attribute__((vector_size(TT_ISA_VECTOR)));
 
 /* The sum of products in registers. */
 #define KERNEL(name, target, scalar, vector, add) \
-    STEP(name##_step, target, HEIGHT, scalar, vector, add) \
+    STEP(name##_step, target, HEIGHT, scalar, vector, vector, add) \
     target INLINE void name##_by(size_t vectors, vector *tile, \
                                  const scalar *a, size_t pitch, \
                                  const vector *b, size_t steps) \
@@ -166,36 +166,35 @@ EITHER(run_wide32)
 #define SPLIT __attribute__((target("avx512ifma,avx512vnni")))
 #define SPLIT_HEIGHT 4
 #define ADD_ENDS(z, x, y) \
-    (u64) _mm512_dpwssd_epi32((__m512i)(z), (__m512i)(x), (__m512i)(y))
+    (u32) _mm512_dpwssd_epi32((__m512i)(z), (__m512i)(x), (__m512i)(y))
 #define ADD_LOW(z, x, y) \
     (u64) _mm512_madd52lo_epu64((__m512i)(z), (__m512i)(x), (__m512i)(y))
 #define ADD_HIGH(z, x, y) \
     (u64) _mm512_madd52hi_epu64((__m512i)(z), (__m512i)(x), (__m512i)(y))
-STEP(ends_step, SPLIT, SPLIT_HEIGHT, uint64_t, u64, ADD_ENDS)
-STEP(low_step, SPLIT, SPLIT_HEIGHT, uint64_t, u64, ADD_LOW)
-STEP(high_step, SPLIT, SPLIT_HEIGHT, uint64_t, u64, ADD_HIGH)
+STEP(ends_step, SPLIT, SPLIT_HEIGHT, uint64_t, u32, u64, ADD_ENDS)
+STEP(low_step, SPLIT, SPLIT_HEIGHT, uint64_t, u64, u64, ADD_LOW)
+STEP(high_step, SPLIT, SPLIT_HEIGHT, uint64_t, u64, u64, ADD_HIGH)
 
 SPLIT INLINE void run_split64_by(size_t vectors, u64 *tile, const uint64_t *a,
                                  size_t pitch, const u64 *b, size_t steps)
 {
-    u64 sum[SPLIT_HEIGHT][WIDTH] = {{{0}}}, high[SPLIT_HEIGHT][WIDTH] = {{{0}}};
     /* In turn: a sum waits for its last product. */
-    size_t s = 0;
-    for (; s + 1 < steps; s += 2) {
-        ends_step(high, a + 2 * pitch + s, 3 * pitch, b + (3 * s + 2) * WIDTH,
+    u32 even[SPLIT_HEIGHT][WIDTH] = {{{0}}}, odd[SPLIT_HEIGHT][WIDTH] = {{{0}}};
+    size_t s = steps % 2;
+    if (s)
+        ends_step(even, a + 2 * pitch, 3 * pitch, b + 2 * WIDTH, vectors);
+    for (; s < steps; s += 2) {
+        ends_step(odd, a + 2 * pitch + s, 3 * pitch, b + (3 * s + 2) * WIDTH,
                   vectors);
-        ends_step(sum, a + 2 * pitch + s + 1, 3 * pitch,
+        ends_step(even, a + 2 * pitch + s + 1, 3 * pitch,
                   b + (3 * s + 5) * WIDTH, vectors);
     }
-    if (s < steps)
-        ends_step(high, a + 2 * pitch + s, 3 * pitch, b + (3 * s + 2) * WIDTH,
-                  vectors);
+    u64 sum[SPLIT_HEIGHT][WIDTH] = {{{0}}}, high[SPLIT_HEIGHT][WIDTH];
     UNROLL for (size_t r = 0; r < SPLIT_HEIGHT; r++)
         UNROLL for (size_t v = 0; v < vectors; v++)
     {
-        high[r][v] = (u64)((u32)high[r][v] + (u32)sum[r][v]);
-        high[r][v] += high[r][v] >> 32;
-        sum[r][v] = (u64){0};
+        u64 both = (u64)(even[r][v] + odd[r][v]);
+        high[r][v] = both + (both >> 32);
     }
     for (s = 0; s < steps; s++)
         UNROLL for (size_t p = 0; p < 2; p++)
