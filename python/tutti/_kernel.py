@@ -87,6 +87,10 @@ def _make(kind, what, name, signature, width):
         raise ValueError(
             "C text has its signature itself: leave out signature="
         )
+    if "\0" in what:
+        raise ValueError(
+            "a zero character at %d: this is no C text" % what.index("\0")
+        )
     made = _tutti.kernel(kind, what, name, signature, 0, 0, None)
     return Kernel(made, (kind, what, name, signature, width), width)
 

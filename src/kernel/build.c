@@ -19,7 +19,8 @@
 
 /* The options that come after the compiler's words. Numbers are those of plain
  * C: no contraction, no reordering. Errors of the linker must show here, not
- * when the object is loaded. */
+ * when the object is loaded; and a function without a declaration would be
+ * taken to give an int. */
 static const char *const flags[] = {
     "-std=gnu17",
     "-O3",
@@ -32,7 +33,7 @@ static const char *const flags[] = {
     "-fPIC",
     "-fvisibility=hidden",
     "-shared",
-    "-w",
+    "-Werror=implicit-function-declaration",
     "-fno-diagnostics-color",
     "-fno-diagnostics-show-option",
     "-s",
@@ -99,9 +100,9 @@ static const char *const keywords[] = {
     "long", "return", "signed", "unsigned", "void",
 };
 
-static void put_quoted(FILE *to, const char *path)
+static void put_line(FILE *to, size_t line, const char *path)
 {
-    fputs("#line 1 \"", to);
+    fprintf(to, "#line %zu \"", line);
     for (; *path; path++) {
         if (*path == '"' || *path == '\\')
             fputc('\\', to);
@@ -110,8 +111,16 @@ static void put_quoted(FILE *to, const char *path)
     fputs("\"\n", to);
 }
 
+static size_t count_lines(const char *text)
+{
+    size_t lines = 1;
+    while ((text = strchr(text, '\n')) && *++text)
+        lines++;
+    return lines;
+}
+
 /* The user's text as it is, its lines numbered as he sees them, and the rest.
- */
+ * What is missed at the end of all is missing at the end of the user's. */
 static tutti_status join(struct job *job, const struct tt_source *source,
                          const char *extra)
 {
@@ -119,12 +128,13 @@ static tutti_status join(struct job *job, const struct tt_source *source,
     if (to == NULL)
         return tt_fail_memory("a kernel's text");
     fputs(prelude, to);
-    put_quoted(to, source->path);
+    put_line(to, 1, source->path);
     fputs(source->text, to);
     fputs("\n", to);
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
         fprintf(to, "#undef %s\n", keywords[i]);
     fputs(extra, to);
+    put_line(to, count_lines(source->text), source->path);
     return tt_text_end(to, &job->text) ? TUTTI_OK
                                        : tt_fail_memory("a kernel's text");
 }
@@ -154,19 +164,29 @@ static void make_key(struct job *job)
     tt_sha256_hex(&hash, job->key);
 }
 
-/* The line of a compiler's output that says what is wrong. */
+static bool begins(const char *line, const char *with)
+{
+    return strncmp(line, with, strlen(with)) == 0;
+}
+
+/* The line of a compiler's output that says what is wrong: one on the user's
+ * text comes before what follows from it behind. */
 static const char *find_error(char *output)
 {
-    char *rest = NULL, *first = NULL;
+    char *rest = NULL, *first = NULL, *behind = NULL;
     for (char *line = strtok_r(output, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        if (strncmp(line, "collect2: ", 10) != 0 &&
-            (strstr(line, "rror: ") || strstr(line, "undefined reference")))
+        char *unknown = strstr(line, "undefined reference");
+        if (unknown != NULL)
+            return unknown; /* before it, where it is in the object */
+        if (strstr(line, "rror: ") && begins(line, "the call of "))
+            behind = behind ? behind : line;
+        else if (strstr(line, "rror: ") && !begins(line, "collect2: "))
             return line;
         if (first == NULL)
             first = line;
     }
-    return first ? first : "it said nothing";
+    return behind ? behind : first ? first : "it said nothing";
 }
 
 static tutti_status explain(const struct job *job, struct tt_outcome *outcome)
@@ -182,7 +202,9 @@ static tutti_status explain(const struct job *job, struct tt_outcome *outcome)
                        "no room to compile in %.250s: %s; make room there, or "
                        "name another folder in XDG_CACHE_HOME",
                        job->cache.folder, strerror(ENOSPC));
-    return tt_fail(TUTTI_EARG, "%.400s (%.60s)", find_error(outcome->output),
+    const char *error = find_error(outcome->output);
+    return tt_fail(TUTTI_EARG, "%.380s%s (%.60s)", error,
+                   strstr(error, "implicit") ? "; is an #include missing?" : "",
                    program);
 }
 

@@ -292,6 +292,14 @@ static void shows_the_compilers_error(void **state)
               TUTTI_EARG, "absent.h");
     must_fail("double g(double);\ndouble f(double x) { return g(x); }", "f",
               TUTTI_EARG, "undefined reference to `g'");
+    assert_null(strstr(tutti_detail(), ".text")); /* nor what file of ours */
+    must_fail("double f(double x)\n{\n    return drand48();\n}\n", "f",
+              TUTTI_EARG, "/k.c:3:12: error: implicit");
+    assert_non_null(strstr(tutti_detail(), "is an #include missing?"));
+    must_fail("double f(double x)\n{\n    return x;\n", "f", TUTTI_EARG,
+              "/k.c:3:");
+    must_fail("double f(double x)\n{\n    return x;", "f", TUTTI_EARG,
+              "/k.c:3:");
     must_fail("double f(double x);", "f", TUTTI_EARG,
               "undefined reference to `f'");
     must_fail("#define double float\ndouble f(double x) { return x; }\n"
