@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <tutti/kernel.h>
+
 #include "fail.h"
 
 /* Bytes of a file that are mapped. */
@@ -89,6 +91,30 @@ static void handle(int number, siginfo_t *info, void *context)
     raise(number); /* ends the process when this handler returns */
 }
 
+/* While a compiler runs, signals wait: it is ended first. */
+static int watch_compiler(tutti_compiler_phase phase)
+{
+    static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    static sigset_t old;
+    sigset_t set;
+    bool asked = false;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        sigaddset(&set, ends[i]);
+    if (phase == TUTTI_COMPILER_STARTS)
+        sigprocmask(SIG_BLOCK, &set, &old);
+    if (phase == TUTTI_COMPILER_ENDED)
+        sigprocmask(SIG_SETMASK, &old, NULL);
+    sigpending(&set);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction now;
+        asked = asked ||
+                (sigismember(&set, ends[i]) &&
+                 !sigaction(ends[i], NULL, &now) && now.sa_handler != SIG_IGN);
+    }
+    return asked;
+}
+
 void cli_signals_catch(void)
 {
     static const int ends[] = {SIGHUP,  SIGINT, SIGQUIT, SIGTERM, SIGABRT,
@@ -100,6 +126,7 @@ void cli_signals_catch(void)
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN)
             sigaction(ends[i], &new, NULL);
+    tutti_kernel_watch(watch_compiler);
 }
 
 int cli_signals_make(char *name)

@@ -123,6 +123,23 @@ TUTTI_MUST_CHECK tutti_status tutti_kernel_native(tutti_kernel **out,
                                                   const char *signature,
                                                   void *user);
 
+/** What a watcher of compilers is told. */
+typedef enum tutti_compiler_phase {
+    TUTTI_COMPILER_STARTS = 1, /**< a file will be written to the cache */
+    TUTTI_COMPILER_RUNS,       /**< some 20 times a second */
+    TUTTI_COMPILER_ENDED       /**< nothing is left of it */
+} tutti_compiler_phase;
+
+/** Has `watch` called in a thread that waits for a compiler, whatever function
+ * of the library compiles there. If it does not return 0 while the compiler
+ * runs, the compiler is killed, nothing of it is left behind, and that function
+ * fails with TUTTI_ECANCEL.
+ *
+ * watch: the process has one; NULL: none.
+ * Threads: any.  Cost: a store.
+ */
+void tutti_kernel_watch(int (*watch)(tutti_compiler_phase phase));
+
 /** Frees a kernel that no loop is running.
  *
  * kernel: NULL is allowed.

@@ -266,6 +266,9 @@ bool tt_py_say(struct tt_py_state *state, tutti_voice voice, const char *text,
  * exception of their handlers stays raised, and ends the loop. */
 int tt_py_look(void *arg, size_t done, size_t n);
 
+/* Likewise, for tutti_kernel_watch(). */
+int tt_py_watch(tutti_compiler_phase phase);
+
 /* Reads the place, or None: right here, whatever the environment says; workers
  * or None. `name` begins the sentences. -1: an exception. */
 int tt_py_how_read(tutti_options *options, const char *name, PyObject *on,

@@ -42,6 +42,8 @@ PyObject *tt_py_raise_line(struct tt_py_state *state, tutti_status status,
 
 PyObject *tt_py_raise_status(struct tt_py_state *state, tutti_status status)
 {
+    if (status == TUTTI_ECANCEL && PyErr_Occurred())
+        return NULL; /* by a signal's handler: that is why */
     return tt_py_raise_line(state, status, tutti_detail());
 }
 

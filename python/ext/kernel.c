@@ -132,27 +132,23 @@ static PyObject *kernel_map(PyObject *self, PyObject *args)
 {
     struct tt_py_kernel *k = (struct tt_py_kernel *)self;
     struct tt_py_array out = {0};
-    struct tt_py_wait wait = {.error = NULL};
+    struct tt_py_wait wait;
     struct source from;
     PyObject *to, *items, *on, *workers, *bar;
     Py_ssize_t width, results_width;
-    tutti_status status = TUTTI_OK;
+    tutti_status status;
     if (!PyArg_ParseTuple(args, "OOnnOOO", &to, &items, &width, &results_width,
                           &on, &workers, &bar))
         return NULL;
-    int bad = read_source(&from, items, (size_t)width, TT_PY_TYPE(k->info.item),
-                          k->info.signature) < 0;
-    bad = bad || (on != Py_None && tt_py_wait_read(&wait, on, workers, bar));
-    bad = bad ||
-          tt_py_array_get(&out, to, TT_PY_TYPE(k->info.result), true, "out") ||
-          check_array(&out, from.n * (size_t)results_width, "out");
+    int bad =
+        read_source(&from, items, (size_t)width, TT_PY_TYPE(k->info.item),
+                    k->info.signature) < 0 ||
+        tt_py_array_get(&out, to, TT_PY_TYPE(k->info.result), true, "out") ||
+        check_array(&out, from.n * (size_t)results_width, "out") ||
+        tt_py_wait_read(&wait, on, workers, bar);
     if (!bad) {
         PyThreadState *thread = PyEval_SaveThread();
-        if (on == Py_None)
-            status =
-                tutti_kernel_call(k->kernel, out.data, (size_t)results_width,
-                                  from.data, from.width, from.n);
-        else if (ranges(&from))
+        if (ranges(&from))
             status = tutti_kernel_map_range(k->kernel, out.data, from.first,
                                             from.step, from.n, &wait.options);
         else

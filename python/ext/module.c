@@ -118,6 +118,7 @@ static int module_exec(PyObject *module)
     if (!state->items || !state->task || !state->queue || !state->kernel ||
         !state->loops)
         return -1;
+    tutti_kernel_watch(tt_py_watch);
     state->imports = find_imports();
     state->lock_held = find_lock_held();
     if (add_task(module, state) < 0 || add_types(module, state) < 0)

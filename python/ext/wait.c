@@ -30,6 +30,11 @@ int tt_py_look(void *arg, size_t done, size_t n)
     return raised;
 }
 
+int tt_py_watch(tutti_compiler_phase phase)
+{
+    return phase == TUTTI_COMPILER_RUNS && tt_py_look(NULL, 0, 0);
+}
+
 int tt_py_how_read(tutti_options *options, const char *name, PyObject *on,
                    PyObject *workers)
 {

@@ -10,6 +10,7 @@
 #include "kernel/builtin/folds.h"
 #include "kernel/builtin/turns.h"
 #include "kernel/kernel.h"
+#include "loop/run.h"
 
 #define BLOCK TT_SWEEP_BLOCK
 #define BLOCK_UNIT 128    /* a block function gets so many, or all there are */
@@ -85,29 +86,35 @@ static void make_values(const struct tt_sweep *s, void *to, size_t begin,
     }
 }
 
-static void run_range(const struct tt_sweep *s, size_t begin, size_t end,
-                      char *results)
-{
-    _Alignas(64) char values[BLOCK * sizeof(int64_t)];
-    for (size_t n; begin < end; begin += n, results += n * s->result_size) {
-        n = end - begin < BLOCK ? end - begin : BLOCK;
-        make_values(s, values, begin, n);
-        call(s, n, values, results);
-    }
-}
-
-void tt_apply_call(const struct tt_sweep *s, size_t begin, size_t end,
-                   const char *items, char *results)
-{
-    if (items)
-        call(s, end - begin, items, results);
-    else
-        run_range(s, begin, end, results);
-}
-
 static bool is_block(tutti_form form)
 {
     return form == TUTTI_FORM_BLOCK || form == TUTTI_FORM_POINTS;
+}
+
+/* Tasks of the next call: a block function gets all that there are. */
+static size_t next_call(const struct tt_sweep *s, size_t left, bool made)
+{
+    size_t most = is_block(s->form) ? left : tt_run_slice();
+    if (made || s->form == TUTTI_FORM_POINTS)
+        most = most < BLOCK ? most : BLOCK;
+    return most < left ? most : left;
+}
+
+size_t tt_apply_call(const struct tt_sweep *s, size_t begin, size_t end,
+                     const char *items, char *results)
+{
+    _Alignas(64) char values[BLOCK * sizeof(int64_t)];
+    bool stopped = false;
+    for (size_t n; begin < end && !stopped; begin += n) {
+        n = next_call(s, end - begin, !items);
+        if (!items)
+            make_values(s, values, begin, n);
+        call(s, n, items ? items : values, results);
+        items = items ? items + n * s->item_size : NULL;
+        results += n * s->result_size;
+        stopped = tt_run_past(n);
+    }
+    return begin;
 }
 
 size_t tt_apply_away(const tt_function functions[2], const void *context,
@@ -123,7 +130,7 @@ size_t tt_apply_away(const tt_function functions[2], const void *context,
     for (size_t n; begin < end; begin += n, results += n * s.result_size) {
         n = is_block(s.form) ? end - begin : 1;
         tutti_worker_at(begin);
-        tt_apply_call(&s, begin, begin + n, items, results);
+        (void)tt_apply_call(&s, begin, begin + n, items, results);
         items = items ? items + n * s.item_size : NULL;
     }
     return end;
@@ -181,10 +188,9 @@ static size_t run_body(void *context, size_t begin, size_t end, unsigned worker)
     const struct map *m = context;
     const struct tt_sweep *s = m->sweep;
     (void)worker;
-    tt_apply_call(s, begin, end,
-                  m->items ? m->items + begin * s->item_size : NULL,
-                  m->results + begin * s->result_size);
-    return end;
+    return tt_apply_call(s, begin, end,
+                         m->items ? m->items + begin * s->item_size : NULL,
+                         m->results + begin * s->result_size);
 }
 
 tutti_status tt_apply_map(const struct tt_sweep *sweep, const void *items,

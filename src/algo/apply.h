@@ -48,9 +48,10 @@ TUTTI_MUST_CHECK tutti_status tt_apply_send(const struct tt_sweep *sweep,
                                             const tutti_options *options);
 
 /* The results of the tasks [begin, end). `items` begin with that of task
- * `begin`, or are NULL for a range; so do results. */
-void tt_apply_call(const struct tt_sweep *sweep, size_t begin, size_t end,
-                   const char *items, char *results);
+ * `begin`, or are NULL for a range; so do results. Returns end, or where it was
+ * stopped: see tt_run_past(). */
+size_t tt_apply_call(const struct tt_sweep *sweep, size_t begin, size_t end,
+                     const char *items, char *results);
 
 /* In a worker: the tasks [begin, end) of a kernel, by its entry and its
  * function; items and results as for tt_apply_call(). Returns end. */

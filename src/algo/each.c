@@ -3,6 +3,7 @@
 
 #include "algo/travel.h"
 #include "kernel/kernel.h"
+#include "loop/run.h"
 
 struct each {
     tt_kernel_each entry;
@@ -13,9 +14,14 @@ struct each {
 static size_t run_body(void *context, size_t begin, size_t end, unsigned worker)
 {
     const struct each *each = context;
+    bool stopped = false;
     (void)worker;
-    each->entry(each->function, begin, end, each->arguments);
-    return end;
+    for (size_t n; begin < end && !stopped; begin += n) {
+        n = tt_run_slice() < end - begin ? tt_run_slice() : end - begin;
+        each->entry(each->function, begin, begin + n, each->arguments);
+        stopped = tt_run_past(n);
+    }
+    return begin;
 }
 
 static tutti_status check(const tutti_kernel *kernel, size_t n,

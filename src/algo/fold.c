@@ -80,22 +80,25 @@ static size_t lanes_size(const struct tt_sweep *s)
     return TT_FOLD_LANES * s->result_size;
 }
 
-/* Folds the tasks [begin, end), one block, into lanes. */
-static void fold_block(const struct tt_sweep *s, size_t begin, size_t end,
+/* Folds the tasks [begin, end), one block, into lanes. False: it was stopped.
+ */
+static bool fold_block(const struct tt_sweep *s, size_t begin, size_t end,
                        const char *items, void *lanes)
 {
     tt_fold fold = tt_folds()->by[s->op][s->result];
     _Alignas(64) char y[BLOCK * sizeof(union value)];
     if (s->entry == take) {
         fold(lanes, items, end - begin);
-        return;
+        return true;
     }
     for (size_t n; begin < end; begin += n) {
         n = end - begin < BLOCK ? end - begin : BLOCK;
-        tt_apply_call(s, begin, begin + n, items, y);
+        if (tt_apply_call(s, begin, begin + n, items, y) < begin + n)
+            return false;
         fold(lanes, y, n);
         items = items ? items + n * s->item_size : NULL;
     }
+    return true;
 }
 
 struct work {
@@ -108,8 +111,7 @@ static int fold_range(void *lanes, size_t begin, size_t end, void *context)
     const struct work *w = context;
     const char *items =
         w->items ? w->items + begin * w->sweep->item_size : NULL;
-    fold_block(w->sweep, begin, end, items, lanes);
-    return 0;
+    return fold_block(w->sweep, begin, end, items, lanes) ? 0 : -1;
 }
 
 static void join(void *left, const void *right, void *context)

@@ -37,12 +37,12 @@ static void put_loop(FILE *to, const struct tt_signature *s, size_t n)
             n);
     if (n <= SPELLED) {
         for (size_t d = 0; d < n; d++)
-            fprintf(to, "%s tt_x[%zu * tt_m + tt_i]", d ? "," : " = {", d);
+            fprintf(to, "%s tt_x[%zu * tt_w + tt_i]", d ? "," : " = {", d);
         fputs("};\n", to);
     } else {
         fprintf(to,
                 ";\n        for (int tt_d = 0; tt_d < %zu; tt_d++)\n"
-                "            tt_p[tt_d] = tt_x[tt_d * tt_m + tt_i];\n",
+                "            tt_p[tt_d] = tt_x[tt_d * tt_w + tt_i];\n",
                 n);
     }
     fputs("        tt_y[tt_i] = ", to);

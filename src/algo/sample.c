@@ -9,6 +9,7 @@
 #include "kernel/builtin/lattice.h"
 #include "kernel/builtin/philox.h"
 #include "kernel/builtin/turns.h"
+#include "loop/run.h"
 
 #define ROOM 3072 /* numbers of the points at a time, which stay in L1 */
 #define MOST 1024 /* points at a time */
@@ -71,7 +72,14 @@ static bool make_room(struct room *room, const struct tt_sampler *s)
     return true;
 }
 
-static void call(const struct tt_sampler *s, int which, const struct room *room,
+/* Whether a function takes points together. */
+static bool takes_many(const struct tt_callee *c)
+{
+    return c->form == TUTTI_FORM_BLOCK || c->form == TUTTI_FORM_POINTS;
+}
+
+/* False: it was stopped. */
+static bool call(const struct tt_sampler *s, int which, const struct room *room,
                  size_t m, double *out)
 {
     const struct tt_callee *c = &s->callee[which];
@@ -89,11 +97,18 @@ static void call(const struct tt_sampler *s, int which, const struct room *room,
         tt_turns()->rows(room->rows, x, m, s->n);
         x = room->rows;
     }
-    entry(s->function[which], c->user, m, x, s->n, out, 1);
+    bool stopped = false;
+    for (size_t j = 0, k; j < m && !stopped; j += k) {
+        k = takes_many(c) || tt_run_slice() > m - j ? m - j : tt_run_slice();
+        entry(s->function[which], c->user, k, x + j * (c->rows ? s->n : 1),
+              s->n, out + j, m);
+        stopped = tt_run_past(k);
+    }
+    return !stopped;
 }
 
-/* Draws m samples and calls the functions. */
-static void evaluate(const struct tt_sampler *s, const struct room *room,
+/* Draws m samples and calls the functions. False: it was stopped. */
+static bool evaluate(const struct tt_sampler *s, const struct room *room,
                      uint64_t first, size_t m)
 {
     size_t stride = whole_groups(m);
@@ -101,9 +116,18 @@ static void evaluate(const struct tt_sampler *s, const struct room *room,
                       m);
     for (size_t d = 1; d < s->n && stride > m; d++)
         memmove(room->x + d * m, room->x + d * stride, m * sizeof(double));
-    call(s, 0, room, m, room->values);
-    if (s->function[1])
-        call(s, 1, room, m, room->density);
+    return call(s, 0, room, m, room->values) &&
+           (!s->function[1] || call(s, 1, room, m, room->density));
+}
+
+/* Samples at a time, of those that are left: fewer of slow functions that take
+ * them together. */
+static size_t next_chunk(const struct tt_sampler *s, const struct room *room,
+                         size_t left)
+{
+    bool many = takes_many(&s->callee[0]) || takes_many(&s->callee[1]);
+    size_t most = many && tt_run_slice() < TT_GROUP ? TT_GROUP : room->chunk;
+    return most < left ? most : left;
 }
 
 static double volume_of(const double *box, size_t n)
@@ -222,8 +246,9 @@ static void blame(const struct tt_sampler *s, const struct room *room,
 {
     char text[400];
     for (size_t at = 0, m; at < count; at += m) {
-        m = count - at < room->chunk ? count - at : room->chunk;
-        evaluate(s, room, first + at, m);
+        m = next_chunk(s, room, count - at);
+        if (!evaluate(s, room, first + at, m))
+            return;
         if (tell_value(text, sizeof text, room->x, s->n, room->values,
                        s->function[1] ? room->density : NULL, first + at, m)) {
             tutti_task_fail("%s", text);
@@ -245,13 +270,15 @@ int tt_sampler_fold(void *part, size_t begin, size_t end, void *sampler)
     double *density = s->function[1] ? room.density : NULL;
     if (density)
         sums.volume = volume_of(s->box, s->n);
-    for (size_t at = begin, m; at < end; at += m) {
-        m = end - at < room.chunk ? end - at : room.chunk;
-        evaluate(s, &room, s->first + at, m);
+    bool stopped = false, fine = false;
+    for (size_t at = begin, m; at < end && !stopped; at += m) {
+        m = next_chunk(s, &room, end - at);
+        stopped = !evaluate(s, &room, s->first + at, m);
         add(&sums, room.values, density, room.products, m, at == begin);
     }
-    bool fine = end_sums(part, &sums, (double)(end - begin));
-    if (!fine)
+    if (!stopped)
+        fine = end_sums(part, &sums, (double)(end - begin));
+    if (!stopped && !fine)
         blame(s, &room, s->first + begin, end - begin);
     free(room.more);
     return fine ? 0 : -1;

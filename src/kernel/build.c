@@ -192,6 +192,9 @@ static const char *find_error(char *output)
 static tutti_status explain(const struct job *job, struct tt_outcome *outcome)
 {
     const char *program = job->compiler.words[0];
+    if (outcome->cancelled)
+        return tt_fail(TUTTI_ECANCEL,
+                       "cancelled while the C compiler '%.100s' ran", program);
     if (outcome->killed)
         return tt_fail(TUTTI_ESYS,
                        "the C compiler '%.100s' was stopped: not done after %d "
@@ -300,8 +303,11 @@ tutti_status tt_build_load(void **library, const struct tt_source *source,
         return status;
     make_key(&job);
     if (!tt_cache_look(&job.cache, job.key, object) ||
-        load(library, object) != TUTTI_OK)
+        load(library, object) != TUTTI_OK) {
+        tt_compiler_watch(TUTTI_COMPILER_STARTS);
         status = build(library, &job);
+        tt_compiler_watch(TUTTI_COMPILER_ENDED);
+    }
     free(job.text);
     return status;
 }

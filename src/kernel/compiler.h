@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <tutti/kernel.h>
+
 #include "core/sha256.h"
 #include "core/status.h"
 
@@ -25,10 +27,15 @@ TUTTI_MUST_CHECK tutti_status tt_compiler_find(struct tt_compiler *out);
 void tt_compiler_identify(const struct tt_compiler *compiler,
                           struct tt_sha256 *hash);
 
+/* Tells the watcher (tutti_kernel_watch()), if there is one; whether it says
+ * that the compiler must end. */
+bool tt_compiler_watch(tutti_compiler_phase phase);
+
 /* How a program ended. */
 struct tt_outcome {
     bool done;                       /* with status 0 */
-    bool killed;                     /* it ran past its time */
+    bool killed;                     /* it was: it ran past its time, */
+    bool cancelled;                  /* or the watcher said so */
     char output[TT_COMPILER_OUTPUT]; /* the begin of its standard error */
 };
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,43 @@
 
 #include "core/clock.h"
 
+#define LOOK_NS 50000000u
+#define DRAIN_NS 100000000u
+
 /* Between looks at whether a program that says nothing has ended. */
 #define PEEK_MS 20
 
 extern char **environ;
+
+static int (*_Atomic watcher)(tutti_compiler_phase phase);
+
+void tutti_kernel_watch(int (*watch)(tutti_compiler_phase phase))
+{
+    atomic_store(&watcher, watch);
+}
+
+bool tt_compiler_watch(tutti_compiler_phase phase)
+{
+    int (*watch)(tutti_compiler_phase) = atomic_load(&watcher);
+    return watch && watch(phase) != 0;
+}
+
+/* How long a program is waited for. */
+struct patience {
+    uint64_t look;  /* when the watcher is asked next */
+    uint64_t until; /* when it must have ended */
+};
+
+static bool is_over(struct tt_outcome *out, struct patience *p)
+{
+    uint64_t now = tt_clock();
+    if (now >= p->look) {
+        p->look = now + LOOK_NS;
+        out->cancelled = tt_compiler_watch(TUTTI_COMPILER_RUNS);
+        p->until = out->cancelled ? 0 : p->until;
+    }
+    return now >= p->until;
+}
 
 /* The environment with TMPDIR set to `folder`, so that what a killed compiler
  * leaves goes with it, and messages in English. */
@@ -100,17 +134,16 @@ static bool has_ended(pid_t pid)
            info.si_pid == pid;
 }
 
-/* Keeps the begin of what arrives until its end or the time `until`. The end
+/* Keeps the begin of what arrives until its end or until it is over. The end
  * may not come: a child that this process forked meanwhile, or a server that
- * the program started, holds the pipe, too. */
-static void listen_until(struct tt_outcome *out, int fd, pid_t pid,
-                         uint64_t until)
+ * the program started, holds the pipe, too. pid 0: there is no program. */
+static void hear(struct tt_outcome *out, int fd, pid_t pid, struct patience *p)
 {
     char spill[4096];
     size_t used = 0;
-    while (tt_clock() < until) {
+    while (!is_over(out, p)) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        bool last = has_ended(pid);
+        bool last = pid && has_ended(pid);
         if (poll(&wait, 1, last ? 0 : PEEK_MS) <= 0) {
             if (last)
                 break;
@@ -128,10 +161,10 @@ static void listen_until(struct tt_outcome *out, int fd, pid_t pid,
     out->output[used] = 0;
 }
 
-/* Waits for the program, and kills its group at the time `until`. Where
- * SIGCHLD is ignored the system keeps no status: the program counts as done,
- * and its caller looks at what it wrote. */
-static void reap(struct tt_outcome *out, pid_t pid, uint64_t until)
+/* Waits for the program, and kills its group when it is over. Where SIGCHLD is
+ * ignored the system keeps no status: the program counts as done, and its
+ * caller looks at what it wrote. */
+static void reap(struct tt_outcome *out, pid_t pid, struct patience *p)
 {
     struct timespec nap = {0, 200000};
     int status = 0;
@@ -139,7 +172,7 @@ static void reap(struct tt_outcome *out, pid_t pid, uint64_t until)
         pid_t got = waitpid(pid, &status, out->killed ? 0 : WNOHANG);
         if (got == pid || (got < 0 && errno != EINTR))
             break;
-        if (!out->killed && tt_clock() >= until) {
+        if (!out->killed && is_over(out, p)) {
             kill(-pid, SIGKILL);
             out->killed = true;
         } else if (got == 0) {
@@ -154,16 +187,22 @@ tutti_status tt_compiler_run(struct tt_outcome *out, char *const words[],
 {
     int ends[2];
     pid_t pid;
-    uint64_t until = tt_clock() + (uint64_t)(seconds * 1e9);
+    uint64_t now = tt_clock();
+    struct patience patience = {now, now + (uint64_t)(seconds * 1e9)};
     if (pipe2(ends, O_CLOEXEC) != 0)
         return tt_fail(TUTTI_ESYS, "cannot make a pipe to the C compiler: %s",
                        strerror(errno));
     int rc = start(&pid, words, folder, ends[1]);
     close(ends[1]);
     if (rc == 0) {
-        out->killed = false;
-        listen_until(out, ends[0], pid, until);
-        reap(out, pid, until);
+        out->killed = out->cancelled = false;
+        hear(out, ends[0], pid, &patience);
+        reap(out, pid, &patience);
+    }
+    if (rc == 0 && out->killed) {
+        /* All of its group shall end: nobody writes to the folder then. */
+        patience = (struct patience){UINT64_MAX, tt_clock() + DRAIN_NS};
+        hear(out, ends[0], 0, &patience);
     }
     close(ends[0]);
     if (rc == 0)

@@ -10,6 +10,8 @@
 #include "core/fork.h"
 #include "core/futex.h"
 
+#define PROGRESS_NS 100000000u
+
 /* In run->inside: somebody sleeps on it. */
 #define SLEEPER 0x80000000u
 
@@ -259,20 +261,115 @@ static void returned_nonsense(struct tutti_run *run,
     tt_run_fail(run, range->begin, TUTTI_EARG, line);
 }
 
+void tt_run_tell(struct tutti_run *run, uint64_t now, bool last)
+{
+    if (!run->options.progress || (!last && now < run->told + PROGRESS_NS))
+        return;
+    run->told = now;
+    size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
+    if (run->options.progress(run->options.progress_arg, done, run->loop.n) &&
+        !last)
+        tt_run_close(run, TUTTI_ECANCEL, "cancelled by the progress callback");
+}
+
+/* The body that this thread is in, and its slices: as long as tasks cost what
+ * they did, a slice takes 2 us, beside which a look at the clock is nothing.
+ * They grow from 1 where that is not known, and get smaller where it shows that
+ * it is wrong. */
+static _Thread_local struct {
+    struct tutti_run *run; /* NULL: in none */
+    bool caller;
+    bool stopped; /* it was told so */
+    size_t slice, most;
+    size_t left;     /* of this slice */
+    uint64_t looked; /* coarse_clock() */
+} here;
+
+#define SLICE_NS 2000.0
+#define QUICK_NS 5000000u
+#define SLOW_NS 20000000u
+#define BLOCK 512 /* long slices are multiples: bodies may work by blocks */
+
+/* Some milliseconds late, for 5 ns. */
+static uint64_t coarse_clock(void)
+{
+    return tt_clock_of(CLOCK_MONOTONIC_COARSE);
+}
+
+size_t tt_run_slice(void)
+{
+    return here.run ? here.left : SIZE_MAX;
+}
+
+static void next_slice(uint64_t now)
+{
+    uint64_t took = now - here.looked;
+    here.looked = now;
+    if (took < QUICK_NS && here.slice < here.most)
+        here.slice *= 2;
+    else if (took > SLOW_NS)
+        here.slice = here.slice / 16 + 1;
+    here.left = here.slice;
+}
+
+bool tt_run_past(size_t tasks)
+{
+    struct tutti_run *run = here.run;
+    if (!run)
+        return false;
+    if (tasks < here.left) {
+        here.left -= tasks;
+        return false;
+    }
+    uint64_t now = coarse_clock();
+    next_slice(now);
+    if (here.caller)
+        tt_run_tell(run, now, false);
+    here.stopped = atomic_load_explicit(&run->closed, memory_order_relaxed);
+    return here.stopped;
+}
+
+static void enter(struct tutti_run *run, const struct tt_lane *lane,
+                  double per_task)
+{
+    here.run = run;
+    here.caller = lane == &run->own;
+    here.stopped = false;
+    here.most = per_task > 0 ? (size_t)(SLICE_NS / per_task) + 1 : SIZE_MAX;
+    if (here.most > BLOCK)
+        here.most -= here.most % BLOCK;
+    here.slice = here.left = per_task > 0 ? here.most : 1;
+    here.looked = coarse_clock();
+}
+
+/* Calls the body, which may run other loops; whether it was stopped. */
+static size_t call_body(struct tutti_run *run, const struct tt_lane *lane,
+                        const struct tt_range *range, double per_task,
+                        bool *stopped)
+{
+    __typeof__(here) outer = here;
+    enter(run, lane, per_task);
+    size_t end = run->loop.body(run->loop.context, range->begin, range->end,
+                                lane->worker);
+    *stopped = here.stopped;
+    here = outer;
+    return end;
+}
+
 uint64_t tt_run_body(struct tutti_run *run, struct tt_lane *lane,
                      struct tt_grain *grain, const struct tt_range *range,
                      uint64_t from)
 {
     tt_lane_turn(lane, TT_USER, from);
     tt_detail_clear();
-    size_t end = run->loop.body(run->loop.context, range->begin, range->end,
-                                lane->worker);
+    bool stopped;
+    size_t end = call_body(run, lane, range, grain->per_task, &stopped);
     uint64_t to = tt_clock();
     tt_lane_turn(lane, TT_CLAIM, to);
     if (end < range->begin || end > range->end) {
         returned_nonsense(run, range, end);
         end = range->begin;
-    } else if (end < range->end) {
+    } else if (end < range->end && !stopped) {
         tt_run_task_failed(run, end);
     }
     tt_run_ran(run, lane, range, end - range->begin, from, to);

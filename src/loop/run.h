@@ -162,6 +162,18 @@ void tt_run_close(struct tutti_run *run, tutti_status status,
 /* The detail of a run that is closed by its deadline. */
 #define TT_RUN_LATE "the deadline passed before the last task"
 
+/* Tells progress in the caller's thread, `last` or when it is due. */
+void tt_run_tell(struct tutti_run *run, uint64_t now, bool last);
+
+/* For bodies that can end early, as their tasks may be long: how many to run
+ * before tt_run_past(). At least 1; all in a thread that runs no body. */
+size_t tt_run_slice(void);
+
+/* So many tasks more are done. True: what this thread works on was closed, and
+ * the body shall return at once, with the tasks that are done; the caller's
+ * thread tells progress first. Some nanoseconds a slice. */
+bool tt_run_past(size_t tasks);
+
 /* Runs loop.body on a claimed range from time `from` on, with all that is to
  * be noted and learnt of it; returns the time. */
 uint64_t tt_run_body(struct tutti_run *run, struct tt_lane *lane,

@@ -21,7 +21,6 @@
 #include "trace/account.h"
 #include "trace/log.h"
 
-#define PROGRESS_NS 100000000u
 #define WAIT_SLICE_NS 50000000u
 
 static const tutti_options defaults = TUTTI_OPTIONS_INIT;
@@ -331,21 +330,10 @@ size_t tutti_run_workers(tutti_run *run, long *pids, size_t room)
     return run->place->ops->list(run->place->state, run, pids, room);
 }
 
-static void tell(struct tutti_run *run, uint64_t now, bool last)
-{
-    if (!run->options.progress || (!last && now - run->told < PROGRESS_NS))
-        return;
-    run->told = now;
-    size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
-    if (run->options.progress(run->options.progress_arg, done, run->loop.n) &&
-        !last)
-        tt_run_close(run, TUTTI_ECANCEL, "cancelled by the progress callback");
-}
-
 /* What a caller does between two ranges; returns the time after it. */
 static uint64_t between(struct tutti_run *run, uint64_t now)
 {
-    tell(run, now, false);
+    tt_run_tell(run, now, false);
     if (now >= run->finish)
         tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
     if (!run->watched || now < run->look)
@@ -516,7 +504,7 @@ static tutti_status end(struct tutti_run *run)
     check_all_done(run);
     uint64_t now = tt_clock();
     if (!run->endless) {
-        tell(run, now, true);
+        tt_run_tell(run, now, true);
         tt_lane_turn(&run->own, TT_IDLE, now);
         account(run, now);
         unnest(run);
