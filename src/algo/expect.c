@@ -10,6 +10,7 @@
 #include "algo/sample.h"
 #include "core/status.h"
 #include "kernel/builtin/lattice.h"
+#include "loop/run.h"
 
 #define SAMPLES ((uint64_t)1 << 20)
 #define SAMPLES_TO_ERROR ((uint64_t)1 << 40)
@@ -228,15 +229,18 @@ struct call {
     uint64_t samples;
     tutti_options options;
     const tutti_options *given;
+    int cancelled; /* by progress: the next round is not begun */
 };
 
 static int tell_progress(void *arg, size_t done, size_t n)
 {
-    const struct call *c = arg;
+    struct call *c = arg;
     uint64_t all = c->samples, before = c->sampler->first;
     if (all < before + n)
         all = before + n;
-    return c->given->progress(c->given->progress_arg, before + done, all);
+    c->cancelled =
+        c->given->progress(c->given->progress_arg, before + done, all);
+    return c->cancelled;
 }
 
 static void join_parts(void *left, const void *right, void *context)
@@ -261,6 +265,8 @@ static tutti_status run_round(void *arg, tutti_expect_part *out,
     struct call *c = arg;
     static const tutti_expect_part none;
     const tutti_fold fold = {sizeof *out, &none, tt_sampler_fold, join_parts};
+    if (c->cancelled)
+        return tt_fail(TUTTI_ECANCEL, TT_RUN_CANCELLED);
     c->sampler->first = round->first;
     c->sampler->log2 = round->log2;
     tutti_status status =

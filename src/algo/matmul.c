@@ -7,6 +7,7 @@
 #include "algo/product.h"
 #include "core/status.h"
 #include "kernel/blas.h"
+#include "loop/run.h"
 
 #define BLOCK 256 /* steps: what of the right operand stays in the L1 cache */
 #define SPLIT_BLOCK 128 /* as BLOCK, of two values of k and their ends */
@@ -115,6 +116,34 @@ struct blocks {
     size_t rows;
 };
 
+#define STRIP ((size_t)12 << 20) /* numbers of b that rows meet in a call */
+#define STRIP_LEAST 256          /* columns */
+
+/* Columns of a call, which depend on b alone: that is where a product can be
+ * stopped. */
+static size_t strip_columns(const tutti_matrix *b)
+{
+    size_t columns = STRIP / (b->rows + 1) / STRIP_LEAST * STRIP_LEAST;
+    return columns < STRIP_LEAST ? STRIP_LEAST : columns;
+}
+
+/* Rows of c from those of a. False: it was stopped. */
+static bool multiply_rows(const struct blocks *blocks, tutti_matrix c,
+                          const tutti_matrix *a)
+{
+    tutti_matrix b = blocks->p->b;
+    size_t left = c.columns, most = strip_columns(&b);
+    bool stopped = false;
+    for (; left && !stopped; left -= c.columns) {
+        c.columns = b.columns = left < most ? left : most;
+        tt_blas_multiply(blocks->type, &c, a, &b);
+        c.data = (char *)c.data + (ptrdiff_t)c.columns * c.column_stride;
+        b.data = (char *)b.data + (ptrdiff_t)c.columns * b.column_stride;
+        stopped = tt_run_past(1);
+    }
+    return !left;
+}
+
 static size_t multiply_blocks(void *context, size_t begin, size_t end,
                               unsigned worker)
 {
@@ -126,9 +155,10 @@ static size_t multiply_blocks(void *context, size_t begin, size_t end,
         c.rows = a.rows = rows < blocks->rows ? rows : blocks->rows;
         c.data = (char *)c.data + (ptrdiff_t)first * c.row_stride;
         a.data = (char *)a.data + (ptrdiff_t)first * a.row_stride;
-        tt_blas_multiply(blocks->type, &c, &a, &blocks->p->b);
+        if (!multiply_rows(blocks, c, &a))
+            break;
     }
-    return end;
+    return begin;
 }
 
 /* An even number of blocks, as most machines have of cores, or one. A block is

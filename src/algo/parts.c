@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/status.h"
+#include "loop/run.h"
 
 void tt_parts_begin(struct tt_parts *parts, const tutti_options *given,
                     size_t n)
@@ -13,11 +14,12 @@ void tt_parts_begin(struct tt_parts *parts, const tutti_options *given,
 
 static int progress(void *arg, size_t done, size_t n)
 {
-    const struct tt_parts *p = arg;
+    struct tt_parts *p = arg;
     double part = n ? (double)done / (double)n : 1;
     double all = (p->done + p->share * part) * (double)p->n;
-    return p->given->progress(p->given->progress_arg, (size_t)(all + 0.5),
-                              p->n);
+    p->cancelled =
+        p->given->progress(p->given->progress_arg, (size_t)(all + 0.5), p->n);
+    return p->cancelled;
 }
 
 /* The report of the call: that of its longest part, with the sums of all. */
@@ -48,6 +50,8 @@ tutti_status tt_parts_run(struct tt_parts *parts, const tutti_loop *loop,
 {
     if (!parts->given || parts->given->size != sizeof(tutti_options))
         return tutti_loop_run(loop, parts->given);
+    if (parts->cancelled)
+        return tt_fail(TUTTI_ECANCEL, TT_RUN_CANCELLED);
     tutti_options options = *parts->given;
     tutti_report one = TUTTI_REPORT_INIT;
     bool known = options.report && options.report->size == sizeof one;

@@ -15,6 +15,7 @@ struct tt_parts {
     double share;     /* of the call: the part that runs now */
     tutti_report sum; /* of the parts so far; the place is the longest's */
     double longest;   /* of the parts, seconds */
+    int cancelled;    /* by progress: the next part is not begun */
 };
 
 void tt_parts_begin(struct tt_parts *parts, const tutti_options *given,

@@ -269,7 +269,7 @@ void tt_run_tell(struct tutti_run *run, uint64_t now, bool last)
     size_t done = atomic_load_explicit(&run->done, memory_order_relaxed);
     if (run->options.progress(run->options.progress_arg, done, run->loop.n) &&
         !last)
-        tt_run_close(run, TUTTI_ECANCEL, "cancelled by the progress callback");
+        tt_run_close(run, TUTTI_ECANCEL, TT_RUN_CANCELLED);
 }
 
 /* The body that this thread is in, and its slices: as long as tasks cost what

@@ -159,7 +159,9 @@ void tt_run_task_failed(struct tutti_run *run, size_t index);
 void tt_run_close(struct tutti_run *run, tutti_status status,
                   const char *detail);
 
-/* The detail of a run that is closed by its deadline. */
+/* The detail of a run that is closed by its progress callback; by its deadline.
+ */
+#define TT_RUN_CANCELLED "cancelled by the progress callback"
 #define TT_RUN_LATE "the deadline passed before the last task"
 
 /* Tells progress in the caller's thread, `last` or when it is due. */
