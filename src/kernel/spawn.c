@@ -179,7 +179,8 @@ static void reap(struct tt_outcome *out, pid_t pid, struct patience *p)
             nanosleep(&nap, NULL);
         }
     }
-    out->done = !out->killed && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    out->done = !out->killed && !out->cancelled && WIFEXITED(status) &&
+                WEXITSTATUS(status) == 0;
 }
 
 tutti_status tt_compiler_run(struct tt_outcome *out, char *const words[],
