@@ -2,6 +2,7 @@
 #include "kernel.h"
 
 #include <string.h>
+#include <time.h>
 
 #define LANES 32 /* of a block */
 
@@ -127,12 +128,62 @@ static bool ranges(const struct source *s)
     return !s->array.view.obj;
 }
 
+#define FEW 32        /* tasks that nobody asks the time of */
+#define WHOLE 128     /* tasks that a block function gets, or multiples */
+#define SLICE 1e-5    /* seconds */
+#define UNLOOKED 0.05 /* seconds without a look at signals */
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Tasks of the next slice, as the last one `took` so many seconds. */
+static size_t next_slice(size_t n, double took, size_t unit)
+{
+    double next = took > 0 ? (double)n * SLICE / took : (double)n * 4;
+    next = next < (double)n * 4 ? next : (double)n * 4;
+    return (size_t)next / unit * unit + ((size_t)next < unit ? unit : 0);
+}
+
+/* Right here: for few tasks a loop would cost more than they do. */
+static tutti_status call_here(const struct tt_py_kernel *k, char *out,
+                              size_t results_width, const struct source *from)
+{
+    const char *items = from->data;
+    size_t item = from->width * tutti_type_size(k->info.item);
+    size_t result = results_width * tutti_type_size(k->info.result);
+    bool many =
+        k->info.form == TUTTI_FORM_BLOCK || k->info.form == TUTTI_FORM_POINTS;
+    size_t unit = many ? WHOLE : 1;
+    size_t slice = unit > FEW ? unit : FEW;
+    double began = from->n > slice ? seconds() : 0, looked = began;
+    for (size_t left = from->n;;) {
+        slice = slice < left ? slice : left;
+        tutti_status status = tutti_kernel_call(k->kernel, out, results_width,
+                                                items, from->width, slice);
+        if (status != TUTTI_OK || slice == left)
+            return status;
+        double now = seconds();
+        if (now - looked > UNLOOKED && tt_py_look(NULL, 0, 0))
+            return TUTTI_ECANCEL;
+        looked = now - looked > UNLOOKED ? now : looked;
+        items += slice * item;
+        out += slice * result;
+        left -= slice;
+        slice = next_slice(slice, now - began, unit);
+        began = now;
+    }
+}
+
 /* (out, items, width, results_width, on, workers, bar); on None: right here */
 static PyObject *kernel_map(PyObject *self, PyObject *args)
 {
     struct tt_py_kernel *k = (struct tt_py_kernel *)self;
     struct tt_py_array out = {0};
-    struct tt_py_wait wait;
+    struct tt_py_wait wait = {.error = NULL};
     struct source from;
     PyObject *to, *items, *on, *workers, *bar;
     Py_ssize_t width, results_width;
@@ -145,10 +196,12 @@ static PyObject *kernel_map(PyObject *self, PyObject *args)
                     k->info.signature) < 0 ||
         tt_py_array_get(&out, to, TT_PY_TYPE(k->info.result), true, "out") ||
         check_array(&out, from.n * (size_t)results_width, "out") ||
-        tt_py_wait_read(&wait, on, workers, bar);
+        (on != Py_None && tt_py_wait_read(&wait, on, workers, bar));
     if (!bad) {
         PyThreadState *thread = PyEval_SaveThread();
-        if (ranges(&from))
+        if (on == Py_None)
+            status = call_here(k, out.data, (size_t)results_width, &from);
+        else if (ranges(&from))
             status = tutti_kernel_map_range(k->kernel, out.data, from.first,
                                             from.step, from.n, &wait.options);
         else

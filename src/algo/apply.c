@@ -91,30 +91,50 @@ static bool is_block(tutti_form form)
     return form == TUTTI_FORM_BLOCK || form == TUTTI_FORM_POINTS;
 }
 
-/* Tasks of the next call: a block function gets all that there are. */
-static size_t next_call(const struct tt_sweep *s, size_t left, bool made)
+/* Tasks of the next call, of `left` or of `most`: a block function gets all. */
+static size_t next_call(const struct tt_sweep *s, size_t left, size_t most)
 {
-    size_t most = is_block(s->form) ? left : tt_run_slice();
-    if (made || s->form == TUTTI_FORM_POINTS)
-        most = most < BLOCK ? most : BLOCK;
-    return most < left ? most : left;
+    size_t n = is_block(s->form) ? left : tt_run_slice();
+    n = n < most ? n : most;
+    return n < left ? n : left;
+}
+
+/* Each returns end, or where it was stopped. */
+static size_t run_range(const struct tt_sweep *s, size_t begin, size_t end,
+                        char *results)
+{
+    _Alignas(64) char values[BLOCK * sizeof(int64_t)];
+    bool stopped = false;
+    for (size_t n; begin < end && !stopped; begin += n) {
+        n = next_call(s, end - begin, BLOCK);
+        make_values(s, values, begin, n);
+        call(s, n, values, results);
+        results += n * s->result_size;
+        stopped = tt_run_past(n);
+    }
+    return begin;
+}
+
+static size_t run_items(const struct tt_sweep *s, size_t begin, size_t end,
+                        const char *items, char *results)
+{
+    size_t most = s->form == TUTTI_FORM_POINTS ? BLOCK : SIZE_MAX;
+    bool stopped = false;
+    for (size_t n; begin < end && !stopped; begin += n) {
+        n = next_call(s, end - begin, most);
+        call(s, n, items, results);
+        items += n * s->item_size;
+        results += n * s->result_size;
+        stopped = tt_run_past(n);
+    }
+    return begin;
 }
 
 size_t tt_apply_call(const struct tt_sweep *s, size_t begin, size_t end,
                      const char *items, char *results)
 {
-    _Alignas(64) char values[BLOCK * sizeof(int64_t)];
-    bool stopped = false;
-    for (size_t n; begin < end && !stopped; begin += n) {
-        n = next_call(s, end - begin, !items);
-        if (!items)
-            make_values(s, values, begin, n);
-        call(s, n, items ? items : values, results);
-        items = items ? items + n * s->item_size : NULL;
-        results += n * s->result_size;
-        stopped = tt_run_past(n);
-    }
-    return begin;
+    return items ? run_items(s, begin, end, items, results)
+                 : run_range(s, begin, end, results);
 }
 
 size_t tt_apply_away(const tt_function functions[2], const void *context,

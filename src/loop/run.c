@@ -272,18 +272,10 @@ void tt_run_tell(struct tutti_run *run, uint64_t now, bool last)
         tt_run_close(run, TUTTI_ECANCEL, TT_RUN_CANCELLED);
 }
 
-/* The body that this thread is in, and its slices: as long as tasks cost what
- * they did, a slice takes 2 us, beside which a look at the clock is nothing.
- * They grow from 1 where that is not known, and get smaller where it shows that
- * it is wrong. */
-static _Thread_local struct {
-    struct tutti_run *run; /* NULL: in none */
-    bool caller;
-    bool stopped; /* it was told so */
-    size_t slice, most;
-    size_t left;     /* of this slice */
-    uint64_t looked; /* coarse_clock() */
-} here;
+/* As long as tasks cost what they did, a slice takes 2 us, beside which a look
+ * at the clock is nothing. They grow from 1 where that is not known, and get
+ * smaller where it shows that it is wrong. */
+_Thread_local struct tt_here tt_here;
 
 #define SLICE_NS 2000.0
 #define QUICK_NS 5000000u
@@ -296,50 +288,41 @@ static uint64_t coarse_clock(void)
     return tt_clock_of(CLOCK_MONOTONIC_COARSE);
 }
 
-size_t tt_run_slice(void)
-{
-    return here.run ? here.left : SIZE_MAX;
-}
-
 static void next_slice(uint64_t now)
 {
-    uint64_t took = now - here.looked;
-    here.looked = now;
-    if (took < QUICK_NS && here.slice < here.most)
-        here.slice *= 2;
+    uint64_t took = now - tt_here.looked;
+    tt_here.looked = now;
+    if (took < QUICK_NS && tt_here.slice < tt_here.most)
+        tt_here.slice *= 2;
     else if (took > SLOW_NS)
-        here.slice = here.slice / 16 + 1;
-    here.left = here.slice;
+        tt_here.slice = tt_here.slice / 16 + 1;
+    tt_here.left = tt_here.slice;
 }
 
-bool tt_run_past(size_t tasks)
+bool tt_run_look(void)
 {
-    struct tutti_run *run = here.run;
+    struct tutti_run *run = tt_here.run;
     if (!run)
         return false;
-    if (tasks < here.left) {
-        here.left -= tasks;
-        return false;
-    }
     uint64_t now = coarse_clock();
     next_slice(now);
-    if (here.caller)
+    if (tt_here.caller)
         tt_run_tell(run, now, false);
-    here.stopped = atomic_load_explicit(&run->closed, memory_order_relaxed);
-    return here.stopped;
+    tt_here.stopped = atomic_load_explicit(&run->closed, memory_order_relaxed);
+    return tt_here.stopped;
 }
 
 static void enter(struct tutti_run *run, const struct tt_lane *lane,
                   double per_task)
 {
-    here.run = run;
-    here.caller = lane == &run->own;
-    here.stopped = false;
-    here.most = per_task > 0 ? (size_t)(SLICE_NS / per_task) + 1 : SIZE_MAX;
-    if (here.most > BLOCK)
-        here.most -= here.most % BLOCK;
-    here.slice = here.left = per_task > 0 ? here.most : 1;
-    here.looked = coarse_clock();
+    tt_here.run = run;
+    tt_here.caller = lane == &run->own;
+    tt_here.stopped = false;
+    tt_here.most = per_task > 0 ? (size_t)(SLICE_NS / per_task) + 1 : SIZE_MAX;
+    if (tt_here.most > BLOCK)
+        tt_here.most -= tt_here.most % BLOCK;
+    tt_here.slice = tt_here.left = per_task > 0 ? tt_here.most : 1;
+    tt_here.looked = coarse_clock();
 }
 
 /* Calls the body, which may run other loops; whether it was stopped. */
@@ -347,12 +330,12 @@ static size_t call_body(struct tutti_run *run, const struct tt_lane *lane,
                         const struct tt_range *range, double per_task,
                         bool *stopped)
 {
-    __typeof__(here) outer = here;
+    struct tt_here outer = tt_here;
     enter(run, lane, per_task);
     size_t end = run->loop.body(run->loop.context, range->begin, range->end,
                                 lane->worker);
-    *stopped = here.stopped;
-    here = outer;
+    *stopped = tt_here.stopped;
+    tt_here = outer;
     return end;
 }
 

@@ -167,14 +167,40 @@ void tt_run_close(struct tutti_run *run, tutti_status status,
 /* Tells progress in the caller's thread, `last` or when it is due. */
 void tt_run_tell(struct tutti_run *run, uint64_t now, bool last);
 
+/* The body that this thread is in, and its slices. */
+struct tt_here {
+    struct tutti_run *run; /* NULL: in none */
+    bool caller;
+    bool stopped; /* it was told so */
+    size_t slice, most;
+    size_t left;     /* of this slice */
+    uint64_t looked; /* by the coarse clock */
+};
+
+/* Beside its user's loops a call to find it would show. */
+extern __attribute__((
+    tls_model("initial-exec"))) _Thread_local struct tt_here tt_here;
+
+/* A slice is over: looks whether the run was closed. */
+bool tt_run_look(void);
+
 /* For bodies that can end early, as their tasks may be long: how many to run
  * before tt_run_past(). At least 1; all in a thread that runs no body. */
-size_t tt_run_slice(void);
+static inline size_t tt_run_slice(void)
+{
+    return tt_here.run ? tt_here.left : SIZE_MAX;
+}
 
 /* So many tasks more are done. True: what this thread works on was closed, and
  * the body shall return at once, with the tasks that are done; the caller's
- * thread tells progress first. Some nanoseconds a slice. */
-bool tt_run_past(size_t tasks);
+ * thread tells progress first. */
+static inline bool tt_run_past(size_t tasks)
+{
+    if (tasks >= tt_here.left)
+        return tt_run_look();
+    tt_here.left -= tasks;
+    return false;
+}
 
 /* Runs loop.body on a claimed range from time `from` on, with all that is to
  * be noted and learnt of it; returns the time. */
