@@ -1,6 +1,6 @@
 """tutti.linalg.matmul beside NumPy, whose floats are OpenBLAS's.
 
-    .venv/bin/python bench/matmul.py [--quick] [--only NAME]...
+    .venv/bin/python bench/matmul.py [--quick] [--only NAME]... [--size N]...
 
 Interleaved rounds in one run; ratios are medians of the rounds'. A line a goal:
 what, measured, wanted. OpenBLAS has its own threads; where it does not know the
@@ -32,10 +32,10 @@ def peer():
         for i in threadpool_info() if i["user_api"] == "blas")
 
 
-def whole(quick):
+def whole(quick, sizes):
     """Integers: one core beside NumPy, two beside one."""
     rng = numpy.random.default_rng(1)
-    for n in QUICK if quick else SIZES:
+    for n in sizes:
         for dtype, most, wanted in (("i8", 2 ** 62, 16), ("i4", 2 ** 30, 40),
                                     ("i8", 10, 40), ("i4", 10, 40)):
             a, b = (rng.integers(-most, most, (n, n)).astype(dtype)
@@ -58,9 +58,9 @@ def whole(quick):
                  found >= 1.8)
 
 
-def floats(quick):
+def floats(quick, sizes):
     rng = numpy.random.default_rng(2)
-    for n in QUICK if quick else SIZES:
+    for n in sizes:
         for dtype in "f8", "f4":
             a, b = (rng.random((n, n)).astype(dtype) for _ in "ab")
             out = numpy.zeros((n, n), dtype)
@@ -74,7 +74,7 @@ def floats(quick):
                 "%.2fx" % found, ">= 0.93x", found >= 0.93)
 
 
-def regret(quick):
+def regret(quick, _):
     """auto against serial, at most 2 % + 20 us slower."""
     rng = numpy.random.default_rng(3)
     worst, bad = 0.0, []
@@ -107,10 +107,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", choices=PARTS)
+    parser.add_argument("--size", action="append", type=int)
     options = parser.parse_args()
+    sizes = options.size or (QUICK if options.quick else SIZES)
     print("NumPy %s, BLAS: %s" % (numpy.__version__, peer()))
     for name in options.only or PARTS:
-        PARTS[name](options.quick)
+        PARTS[name](options.quick, sizes)
 
 
 if __name__ == "__main__":
