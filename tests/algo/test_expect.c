@@ -433,6 +433,10 @@ static void progress_counts_samples(void **state)
     how.samples = (uint64_t)1 << 40;
     assert_int_equal(tutti_expect(&e, f, unit_box, 2, &how, &options),
                      TUTTI_ECANCEL);
+    how.samples = 1000000; /* in rounds, each too short to be cancelled */
+    how.standard_error = 1e-9;
+    assert_int_equal(tutti_expect(&e, f, unit_box, 2, &how, &options),
+                     TUTTI_ECANCEL);
     tutti_kernel_close(f);
 }
 

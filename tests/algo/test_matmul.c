@@ -438,6 +438,29 @@ static void a_part_may_be_cancelled(void **state)
     assert_int_equal(tt_parts_run(&parts, &loop, 0.5), TUTTI_ECANCEL);
 }
 
+static size_t nothing(void *context, size_t begin, size_t end, unsigned worker)
+{
+    (void)context, (void)begin, (void)worker;
+    return end;
+}
+
+/* Parts may be too short to be cancelled themselves. */
+static void no_part_begins_when_cancelled(void **state)
+{
+    (void)state;
+    struct told told = {.cancel = true};
+    struct tt_parts parts;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = "serial";
+    options.progress = tell;
+    options.progress_arg = &told;
+    tt_parts_begin(&parts, &options, 10);
+    tutti_loop loop = {.n = 4, .body = nothing};
+    assert_int_equal(tt_parts_run(&parts, &loop, 0.5), TUTTI_OK);
+    assert_int_equal(tt_parts_run(&parts, &loop, 0.5), TUTTI_ECANCEL);
+    assert_int_equal(told.calls, 1);
+}
+
 static tutti_status multiply_square(void *arg)
 {
     size_t n = *(size_t *)arg;
@@ -471,6 +494,7 @@ int main(void)
         cmocka_unit_test(bad_arguments),
         cmocka_unit_test(one_call_of_many_loops),
         cmocka_unit_test(a_part_may_be_cancelled),
+        cmocka_unit_test(no_part_begins_when_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

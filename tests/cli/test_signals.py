@@ -63,6 +63,37 @@ def test_no_worker_stays(tutti):
         wait_until(lambda: not os.path.exists("/proc/" + pid))
 
 
+@pytest.mark.parametrize("words", [
+    ("map", "f.c:square", "--range", "9"),
+    ("expect", "x0 * x0", "--box", "0:1"),
+])
+def test_ended_while_the_compiler_runs(tutti, words):
+    """The compiler ends, and so do those that it started."""
+    compiler = tutti.here / "slowcc"
+    compiler.write_text(
+        "#!/bin/sh\n: > $TMPDIR/cc1.s\nsleep 100 &\necho $! > child\n"
+        "sleep 100\n"
+    )
+    compiler.chmod(0o755)
+    process = tutti.start(*words, env=dict(
+        CC=str(compiler), XDG_CACHE_HOME=str(tutti.here / "cache")))
+    child = tutti.here / "child"
+    wait_until(lambda: child.exists() and child.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == -signal.SIGINT
+    assert not os.listdir(str(tutti.here / "cache" / "tutti" / "kernels"))
+    wait_until(lambda: ended(int(child.read_text())))
+
+
+def ended(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return ") Z" in file.read()
+    except OSError:
+        return True
+
+
 def test_status_that_a_shell_sees(tutti):
     (tutti.here / "run.sh").write_text(
         "trap : INT\n%s map slow.c:slow --range 100000 -o y.npy\necho $?\n"
