@@ -185,11 +185,7 @@ def _function(f, n, name):
     if isinstance(f, Kernel):
         return f
     if isinstance(f, str):
-        text = _text(f, n)
-        own = text.replace('#line 1 "expression"', "")
-        if '"' in own or "{" not in own:
-            return kernel(text)  # its headers, or its file, may change
-        return _compiled(text, os.environ.get("CC"))
+        return _compiled(f, n, os.environ.get("CC")) or kernel(_text(f, n))
     from ._native import known, of_points
 
     if known(f):
@@ -203,8 +199,11 @@ def _function(f, n, name):
 
 
 @functools.lru_cache(64)
-def _compiled(text, compiler):
-    return kernel(text)
+def _compiled(f, n, compiler):
+    """None: its headers, or its file, may change."""
+    text = _text(f, n)
+    own = text.replace('#line 1 "expression"', "")
+    return None if '"' in own or "{" not in own else kernel(text)
 
 
 def _text(text, n):
