@@ -6,12 +6,10 @@
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-/* Vectors that go through the rounds together. */
-#define TOGETHER 8
+/* Vectors that go through the rounds together: what the registers hold. */
+#define TOGETHER 4
 
-#define PAIRS \
-    16 /* of coordinates that are drawn of a group after the other \
-        */
+#define PAIRS 16 /* of coordinates that are drawn of a group in turn */
 #define VECTORS (TT_GROUP / TT_LANES)
 
 /* Keys of the rounds; those of the last one are under TT_LANES_HIGH. */
@@ -23,16 +21,16 @@ struct keys {
  * word of the counter differs between lanes; where the pair goes, and the box.
  * Without a second one both go to one place: the first is written last. */
 struct pair {
-    tt_lanes first;     /* round 1, third word */
     tt_lanes second[2]; /* round 2, first and third word */
     tt_lanes last;      /* round 2, fourth word */
     double *out[2];
     tt_reals low[2], width[2];
 };
 
-/* The products of round 1 for a group, which all pairs share. */
+/* What all pairs of a group share: the product of round 1, that of round 2, and
+ * the upper word of that. */
 struct products {
-    tt_lanes whole[VECTORS], upper[VECTORS];
+    tt_lanes first[VECTORS], second[VECTORS], upper[VECTORS];
 };
 
 static void make_keys(struct keys *keys, uint64_t seed)
@@ -46,12 +44,11 @@ static void make_keys(struct keys *keys, uint64_t seed)
 }
 
 static void make_rounds(struct pair *pair, uint32_t c1, uint32_t c2,
-                        uint32_t use, uint64_t seed)
+                        uint64_t seed)
 {
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
     uint64_t q = (uint64_t)TT_PHILOX_M1 * c2;
     uint64_t p = (uint64_t)TT_PHILOX_M0 * ((uint32_t)(q >> 32) ^ c1 ^ k0);
-    pair->first = tt_lanes_all(use ^ k1);
     pair->second[0] = tt_lanes_all((uint32_t)q ^ (k0 + TT_PHILOX_W0));
     pair->second[1] = tt_lanes_all((uint32_t)(p >> 32) ^ (k1 + TT_PHILOX_W1));
     pair->last = tt_lanes_all((uint32_t)p);
@@ -69,14 +66,42 @@ static void make_pair(struct pair *pair, double *out, size_t stride,
     }
 }
 
-static void multiply(struct products *products, uint64_t first)
+/* `third` is the third word after round 1, but for the product's. */
+static void multiply(struct products *products, uint64_t first, uint64_t third)
 {
     const tt_lanes m0 = tt_lanes_all(TT_PHILOX_M0);
+    const tt_lanes m1 = tt_lanes_all(TT_PHILOX_M1);
     tt_lanes count = tt_lanes_count() + first;
     for (size_t v = 0; v < VECTORS; v++, count += TT_LANES) {
-        products->whole[v] = tt_lanes_multiply(count, m0);
-        products->upper[v] = products->whole[v] >> 32;
+        tt_lanes p = tt_lanes_multiply(count, m0);
+        tt_lanes q = tt_lanes_multiply((p >> 32) ^ third, m1);
+        products->first[v] = p;
+        products->second[v] = q;
+        products->upper[v] = q >> 32;
     }
+}
+
+/* The upper words at the places of the lower ones; what comes above them means
+ * nothing. Of 512 bits two ports work on vectors, for a shift but one of them:
+ * the other shuffles, and so do those that load, beside all else. */
+ALWAYS tt_lanes upper(tt_lanes a)
+{
+#if defined __AVX512F__
+    return (tt_lanes)_mm512_movehdup_ps((__m512)a);
+#else
+    return a >> 32;
+#endif
+}
+
+ALWAYS tt_lanes upper_by_load(tt_lanes a)
+{
+#if defined __AVX512F__
+    tt_lanes words;
+    __asm__("vmovshdup %1, %0" : "=v"(words) : "m"(a));
+    return words;
+#else
+    return a >> 32;
+#endif
 }
 
 /* The words of blocks. The first and the third are under TT_LANES_HIGH; what
@@ -87,23 +112,21 @@ ALWAYS void run(tt_lanes x[4][TOGETHER], const struct products *products,
     const tt_lanes m0 = tt_lanes_all(TT_PHILOX_M0);
     const tt_lanes m1 = tt_lanes_all(TT_PHILOX_M1);
     for (size_t v = 0; v < TOGETHER; v++) {
-        tt_lanes q =
-            tt_lanes_multiply(products->upper[at + v] ^ pair->first, m1);
-        x[0][v] = (q >> 32) ^ pair->second[0];
-        x[1][v] = q;
-        x[2][v] = products->whole[at + v] ^ pair->second[1];
+        x[0][v] = products->upper[at + v] ^ pair->second[0];
+        x[1][v] = products->second[at + v];
+        x[2][v] = products->first[at + v] ^ pair->second[1];
         x[3][v] = pair->last;
     }
-#pragma GCC unroll 1
+#pragma GCC unroll 7
     for (int i = 2; i < TT_PHILOX_ROUNDS - 1; i++)
         for (size_t v = 0; v < TOGETHER; v++) {
             tt_lanes p = tt_lanes_multiply(x[0][v], m0);
             tt_lanes q = tt_lanes_multiply(x[2][v], m1);
             x[0][v] =
-                tt_lanes_xor(q >> 32, x[1][v], tt_lanes_all(keys->of[i][0]));
+                tt_lanes_xor(upper(q), x[1][v], tt_lanes_all(keys->of[i][0]));
             x[1][v] = q;
-            x[2][v] =
-                tt_lanes_xor(p >> 32, x[3][v], tt_lanes_all(keys->of[i][1]));
+            x[2][v] = tt_lanes_xor(upper_by_load(p), x[3][v],
+                                   tt_lanes_all(keys->of[i][1]));
             x[3][v] = p;
         }
     const tt_lanes key[2] = {tt_lanes_all(keys->of[TT_PHILOX_ROUNDS - 1][0]),
@@ -111,9 +134,9 @@ ALWAYS void run(tt_lanes x[4][TOGETHER], const struct products *products,
     for (size_t v = 0; v < TOGETHER; v++) {
         tt_lanes p = tt_lanes_multiply(x[0][v], m0);
         tt_lanes q = tt_lanes_multiply(x[2][v], m1);
-        x[0][v] = tt_lanes_xor_low(q >> 32, x[1][v], key[0]);
+        x[0][v] = tt_lanes_xor_low(upper(q), x[1][v], key[0]);
         x[1][v] = q;
-        x[2][v] = tt_lanes_xor_low(p >> 32, x[3][v], key[1]);
+        x[2][v] = tt_lanes_xor_low(upper_by_load(p), x[3][v], key[1]);
         x[3][v] = p;
     }
 }
@@ -173,8 +196,9 @@ static void draw(const struct pair *pairs, unsigned count,
                  size_t groups)
 {
     struct products products;
+    uint64_t third = (is_53 ? TT_PHILOX_53 : TT_PHILOX_32) ^ keys->of[0][1];
     for (size_t at = 0; at < groups * TT_GROUP; at += TT_GROUP) {
-        multiply(&products, is_53 ? first + at : (first + at) / 2);
+        multiply(&products, is_53 ? first + at : (first + at) / 2, third);
         for (unsigned i = 0; i < count; i++)
             if (is_53 && unit)
                 draw_53(&pairs[i], keys, &products, at, true);
@@ -193,14 +217,13 @@ static void draw_all(double *out, size_t stride,
 {
     bool is_53 = p->bits == 53, unit = TT_ISA_VECTOR > 16 && is_unit(p);
     uint32_t c1 = (uint32_t)((is_53 ? first : first / 2) >> 32);
-    uint32_t use = is_53 ? TT_PHILOX_53 : TT_PHILOX_32;
     struct keys keys;
     struct pair pairs[PAIRS];
     make_keys(&keys, p->seed);
     for (unsigned d = 0; d < p->n;) {
         unsigned count = 0;
         for (; count < PAIRS && d < p->n; count++, d += 2) {
-            make_rounds(&pairs[count], c1, d / 2, use, p->seed);
+            make_rounds(&pairs[count], c1, d / 2, p->seed);
             make_pair(&pairs[count], out, stride, p, d);
         }
         draw(pairs, count, &keys, is_53, unit, first, groups);
