@@ -317,9 +317,9 @@ class _Sampler:
         import numpy
 
         points = x.T
-        values = as_array(
-            f(points.copy() if self._n == 1 else points), name)
         m = len(points)
+        seen = first == 0 or self._density is not None or self._n == 1
+        values = as_array(f(x.copy().T if seen else points), name)
         if values.shape != (m,):
             raise ValueError(
                 "%s got points of shape (%d, %d) and returned shape %r: "

@@ -147,7 +147,7 @@ static tutti_status check_box(const double *box, size_t n, bool lattice)
             wrong = "low and high are the wrong way round";
         else if (low == high)
             wrong = "it is empty";
-        else if (!isfinite(high - low))
+        else if (!isfinite(2 * (high - low)))
             wrong = "it is too wide for a double";
         if (wrong)
             return tt_fail(TUTTI_EARG, "side %zu of the box is [%g, %g]: %s", d,

@@ -336,7 +336,7 @@ static void boxes_are_checked(void **state)
     } rows[] = {
         {{0, HUGE_VAL}, "must be finite"}, {{NAN, 1}, "must be finite"},
         {{1, 0}, "wrong way round"},       {{1, 1}, "empty"},
-        {{-1e308, 1e308}, "too wide"},
+        {{-1e308, 1e308}, "too wide"},     {{0, 1.7e308}, "too wide"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -283,6 +283,23 @@ def test_what_is_not_vectorized(f, message):
         tutti.expect(f, UNIT, 1000, vectorized=True)
 
 
+@pytest.mark.parametrize("rho", [None, lambda x: 2 * x[:, 0]])
+def test_a_function_that_changes_its_points(rho):
+    def clips(x):
+        numpy.maximum(x, 0.5, out=x)
+        return x[:, 0]
+
+    def doubles(x):
+        x *= 2
+        return x[:, 0]
+
+    def found(f):
+        return tutti.expect(f, UNIT, 50000, density=rho, vectorized=True).value
+
+    assert found(clips) == found(lambda x: numpy.maximum(x, 0.5)[:, 0])
+    assert found(doubles) == found(lambda x: (2 * x)[:, 0])
+
+
 def test_without_numpy():
     code = """
 import sys
