@@ -93,8 +93,7 @@ static int check_array(const struct tt_py_array *array, size_t values,
     size_t size = tutti_type_size(array->type);
     if (!tt_py_array_contiguous(array) || (uintptr_t)array->data % size) {
         PyErr_Format(PyExc_ValueError,
-                     "%s must be contiguous and aligned: copy it by "
-                     "numpy.ascontiguousarray()",
+                     "%s must be contiguous and aligned: copy it by .copy()",
                      name);
         return -1;
     }

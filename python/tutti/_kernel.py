@@ -477,9 +477,12 @@ def reduce(f, items, op="sum", *, on="auto", workers=None, retries=0,
     if k is None:
         from . import map
 
-        values = items if f is None else map(
-            f, items, on=on, workers=workers, progress=progress, **options)
-        return _joined(values, op)
+        if f is not None:
+            items = map(f, items, on=on, workers=workers, progress=progress,
+                        **options)
+        elif not hasattr(items, "__len__"):
+            items = list(items)
+        return _joined(items, op)
     work = _Work(k, items)
     if k.form == "rows":
         raise TypeError(
@@ -526,6 +529,9 @@ def _reduce_values(items, op, on, workers, progress):
 def _joined(values, op):
     """In the order of the values."""
     if op in ("min", "max"):
+        for value in values:
+            if isinstance(value, float) and value != value:
+                return value
         return (min if op == "min" else max)(values)
     return functools.reduce(
         operator.add if op == "sum" else operator.mul, values

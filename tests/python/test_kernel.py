@@ -1,6 +1,7 @@
 """Kernels from C text: maps, reductions, launches, travel."""
 
 import array
+import math
 import os
 import pickle
 import signal
@@ -302,6 +303,9 @@ def test_reduces():
     assert tutti.reduce(None, numpy.arange(10.0)[::-3], "prod") == 0
     assert tutti.reduce(None, numpy.arange(4.0), on="processes:2") == 6
     assert tutti.reduce(None, range(5)) == 10
+    assert tutti.reduce(None, iter([3, 4]), "prod") == 12
+    assert math.isnan(tutti.reduce(None, [2.0, math.nan, 1.0], "min"))
+    assert math.isnan(tutti.reduce(float, ["2", "nan", "3"], "max"))
     assert tutti.reduce(abs, [-3, 2], "max", on="processes:2") == 3
     assert tutti.reduce(abs, [], "prod") == 1
     k = tutti.kernel(SQUARE)
@@ -337,6 +341,10 @@ def test_launch():
         k.launch(9, 3, x)
     with pytest.raises(ValueError, match="contiguous"):
         k.launch(9, 3, x, y[::2])
+    odd = numpy.zeros(37, "uint8")[1:].view("float32")
+    with pytest.raises(ValueError, match=r"aligned: copy it by \.copy\(\)"):
+        k.launch(9, 3, odd, y)
+    k.launch(9, 3, odd.copy(), y)
     y.flags.writeable = False
     with pytest.raises(ValueError, match="argument 3 after i is read-only"):
         k.launch(9, 3, x, y)
