@@ -176,9 +176,10 @@ static const char *find_error(char *output)
     char *rest = NULL, *first = NULL, *behind = NULL;
     for (char *line = strtok_r(output, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        char *unknown = strstr(line, "undefined reference");
-        if (unknown != NULL)
-            return unknown; /* before it, where it is in the object */
+        char *linked = strstr(line, "undefined reference");
+        linked = linked ? linked : strstr(line, "multiple definition");
+        if (linked != NULL)
+            return linked; /* before it, where it is in the object */
         if (strstr(line, "rror: ") && begins(line, "the call of "))
             behind = behind ? behind : line;
         else if (strstr(line, "rror: ") && !begins(line, "collect2: "))

@@ -136,7 +136,10 @@ tutti_status tt_cache_begin(const struct tt_cache *cache,
         stat(cache->folder, &s) != 0)
         return unusable(cache->folder, strerror(errno));
     if (!is_own(&s))
-        return unusable(cache->folder, "others can write there");
+        return unusable(cache->folder, !S_ISDIR(s.st_mode) ? strerror(ENOTDIR)
+                                       : s.st_uid != geteuid()
+                                           ? "it is another user's"
+                                           : "others can write there");
     sweep(cache);
     snprintf(folder, TT_BUILD_ROOM, "%s/build.XXXXXX", cache->folder);
     if (mkdtemp(folder) == NULL)

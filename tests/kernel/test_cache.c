@@ -242,6 +242,11 @@ static void says_where_it_cannot_write(void **state)
     write_source();
     assert_int_equal(setenv("XDG_CACHE_HOME", "/proc/absent", 1), 0);
     must_not_open(TUTTI_ESYS, "cannot be kept in /proc/absent/tutti/kernels");
+    assert_int_equal(mkdir(scratch_path("home"), 0700), 0);
+    assert_int_equal(mkdir(scratch_path("home/tutti"), 0700), 0);
+    scratch_write("home/tutti/kernels", "a file");
+    assert_int_equal(setenv("XDG_CACHE_HOME", scratch_path("home"), 1), 0);
+    must_not_open(TUTTI_ESYS, "Not a directory");
     scratch_write("CACHE", "a file");
     assert_int_equal(setenv("XDG_CACHE_HOME", scratch_path("CACHE"), 1), 0);
     must_not_open(TUTTI_ESYS, "Not a directory");
@@ -284,7 +289,7 @@ static void shares_the_folder_with_nobody(void **state)
         return;
     }
     assert_int_equal(chown(folder, 12345, 12345), 0);
-    must_not_open(TUTTI_ESYS, "others can write there");
+    must_not_open(TUTTI_ESYS, "it is another user's");
 }
 
 static void names_what_compiler_is_missing(void **state)

@@ -302,6 +302,8 @@ static void shows_the_compilers_error(void **state)
               "/k.c:3:");
     must_fail("double f(double x);", "f", TUTTI_EARG,
               "undefined reference to `f'");
+    must_fail("double _init(double x) { return x; }", "_init", TUTTI_EARG,
+              "multiple definition of `_init'");
     must_fail("#define double float\ndouble f(double x) { return x; }\n"
               "#undef double\n",
               "f", TUTTI_EARG, "it is not double f(double x): a macro");
