@@ -225,6 +225,8 @@ static bool tell_value(char *text, size_t size, const double *x, size_t n,
     if (!what)
         return false;
     j--;
+    if (isnan(number))
+        number = (double)NAN; /* its sign depends on the CPU */
     size_t used = (size_t)snprintf(text, size, "%s is %g at (", what, number);
     for (size_t d = 0; d < n && d < 8; d++)
         used += (size_t)snprintf(text + used, size - used, "%s%.17g",

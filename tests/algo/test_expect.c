@@ -293,6 +293,9 @@ static void what_is_no_number_is_told(void **state)
     fails("#include <math.h>\n"
           "double f(double x) { return x > 0.9999 ? NAN : x; }",
           NULL, unit_box, 1, NULL, "f is nan at (0.999");
+    fails("#include <math.h>\n"
+          "double f(double x) { return x > 0.9999 ? -NAN : x; }",
+          NULL, unit_box, 1, NULL, "f is nan at (0.999");
     fails("double f(double x) { return x > 0.9999 ? -1 / (x - x) : x; }", NULL,
           unit_box, 1, NULL, "f is -inf at (0.999");
     fails("double f(double x) { return x < 2 ? 1e200 * x : 0; }", NULL,
