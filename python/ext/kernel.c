@@ -128,8 +128,9 @@ static bool ranges(const struct source *s)
 }
 
 #define FEW 32        /* tasks that nobody asks the time of */
+#define HERE 32768    /* from so many on a loop costs nothing */
 #define WHOLE 128     /* tasks that a block function gets, or multiples */
-#define SLICE 1e-5    /* seconds */
+#define SLICE 2e-6    /* seconds */
 #define UNLOOKED 0.05 /* seconds without a look at signals */
 
 static double seconds(void)
@@ -147,7 +148,7 @@ static size_t next_slice(size_t n, double took, size_t unit)
     return (size_t)next / unit * unit + ((size_t)next < unit ? unit : 0);
 }
 
-/* Right here: for few tasks a loop would cost more than they do. */
+/* Without a loop, which would cost more than few tasks do. */
 static tutti_status call_here(const struct tt_py_kernel *k, char *out,
                               size_t results_width, const struct source *from)
 {
@@ -187,6 +188,7 @@ static PyObject *kernel_map(PyObject *self, PyObject *args)
     PyObject *to, *items, *on, *workers, *bar;
     Py_ssize_t width, results_width;
     tutti_status status;
+    bool here = false;
     if (!PyArg_ParseTuple(args, "OOnnOOO", &to, &items, &width, &results_width,
                           &on, &workers, &bar))
         return NULL;
@@ -195,10 +197,11 @@ static PyObject *kernel_map(PyObject *self, PyObject *args)
                     k->info.signature) < 0 ||
         tt_py_array_get(&out, to, TT_PY_TYPE(k->info.result), true, "out") ||
         check_array(&out, from.n * (size_t)results_width, "out") ||
-        (on != Py_None && tt_py_wait_read(&wait, on, workers, bar));
+        (!(here = on == Py_None && from.n < HERE) &&
+         tt_py_wait_read(&wait, on, workers, bar));
     if (!bad) {
         PyThreadState *thread = PyEval_SaveThread();
-        if (on == Py_None)
+        if (here)
             status = call_here(k, out.data, (size_t)results_width, &from);
         else if (ranges(&from))
             status = tutti_kernel_map_range(k->kernel, out.data, from.first,

@@ -134,24 +134,6 @@ def test_expect(text, how):
         tutti.expect(tutti.kernel(text), CUBE, **how)
 
 
-def test_rounds_that_are_short():
-    """Each ends before anybody is asked for signals."""
-    f = tutti.kernel("double f(double x) { return x; }")
-    seen = []
-
-    def strike(number, frame):
-        seen.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, strike)
-    try:
-        with struck():
-            tutti.expect(f, [(0, 1)], stderr=1e-12, samples=10**12)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert len(seen) == 1
-
-
 @pytest.fixture(scope="module")
 def native(tmp_path_factory):
     folder = tmp_path_factory.mktemp("native")
