@@ -3,6 +3,7 @@
 #define TT_ALGO_LINALG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <tutti/linalg.h>
 
@@ -44,6 +45,19 @@ void *tt_linalg_place(tutti_matrix x, size_t size, size_t first, size_t n);
 /* Puts n elements from `values` on. */
 void tt_linalg_write(tutti_matrix x, size_t size, size_t first, size_t n,
                      const void *values);
+
+/* Bytes that are not in a near cache, and pay for tt_linalg_ahead(). */
+#define TT_LINALG_FAR ((size_t)4 << 20)
+
+/* Begins to read `size` bytes at `next`, any address: one line of each page,
+ * from which the CPU goes on by itself. It does not cross pages, and the first
+ * misses in each are waited for otherwise. */
+static inline void tt_linalg_ahead(const void *next, size_t size)
+{
+    uintptr_t at = (uintptr_t)next, end = at + size;
+    for (; at < end; at = (at | 4095) + 1)
+        __builtin_prefetch((const void *)at);
+}
 
 /* The kernel of an operation on numbers of a type. */
 tt_pair tt_linalg_pair(tutti_type type, enum tt_pair_op op);

@@ -97,6 +97,8 @@ static void run_block(const struct matvec *m, size_t row, size_t rows,
     size_t n = left < m->block ? left : m->block;
     const void *x = tt_linalg_read(m->x, size, first, n, x_buffer);
     tutti_matrix a = tile_of(m, row, rows, first, n);
+    bool far = n * size > TT_SUM_BLOCK / 2 &&
+               m->a.rows * m->a.columns * size > TT_LINALG_FAR;
     if (m->by_columns) {
         dot_columns(m->type, sums, a.data, a.column_stride / (ptrdiff_t)size, x,
                     rows, n);
@@ -106,7 +108,11 @@ static void run_block(const struct matvec *m, size_t row, size_t rows,
         dot_columns(m->type, sums, turned, (ptrdiff_t)rows, x, rows, n);
     } else {
         for (size_t r = 0; r < rows; r++, sums += size) {
-            const void *y = tt_linalg_read(a, size, r * n, n, a_buffer);
+            const char *y = tt_linalg_read(a, size, r * n, n, a_buffer);
+            if (far && y != a_buffer)
+                tt_linalg_ahead(r + 1 < rows ? y + m->a.row_stride
+                                             : y + n * size,
+                                n * size);
             dot(m->type, sums, y, x, n);
         }
     }

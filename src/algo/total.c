@@ -29,6 +29,8 @@ static union number sum_block(const struct sum *s, size_t block)
     size_t first = block * s->block, left = s->n - first;
     size_t n = left < s->block ? left : s->block;
     const void *x = tt_linalg_read(s->x, s->size, first, n, buffer);
+    if (s->n * s->size > TT_LINALG_FAR && x != buffer)
+        tt_linalg_ahead((const char *)x + TT_SUM_BLOCK, TT_SUM_BLOCK);
     switch (s->type) {
     case TUTTI_F64:
         return (union number){.f64 = tt_sums()->f64(x, n)};

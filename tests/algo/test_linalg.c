@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -280,6 +281,37 @@ static void long_rows_are_in_order(void **state)
     free(x);
 }
 
+/* More than a near cache holds, up to the end of what may be read. */
+static void far_matrices_are_in_order(void **state)
+{
+    (void)state;
+    size_t rows = 176, n = 4096, size = rows * n * sizeof(double);
+    char *memory =
+        mmap(NULL, size + 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    assert_int_equal(mprotect(memory, size, PROT_READ | PROT_WRITE), 0);
+    double *a = (double *)memory, *x = malloc(n * sizeof *x), y[176], sum = 0;
+    double expected[176], all = 0;
+    tutti_matrix m = {a, rows, n, (ptrdiff_t)(n * sizeof *a), sizeof *a};
+    fill(TUTTI_F64, a, rows * n);
+    fill(TUTTI_F64, x, n);
+    order(TUTTI_F64, &all, a, NULL, rows * n);
+    for (size_t i = 0; i < rows; i++)
+        expected[i] = ordered_f64(a + i * n, x, n);
+    for (int p = 0; p < 5; p++) {
+        tutti_options options = TUTTI_OPTIONS_INIT;
+        options.on = places[p];
+        assert_int_equal(tutti_sum(TUTTI_F64, &sum, m, &options), TUTTI_OK);
+        assert_memory_equal(&sum, &all, sizeof all);
+        assert_int_equal(tutti_matvec(TUTTI_F64, (tutti_array){y, sizeof *y}, m,
+                                      (tutti_array){x, sizeof *x}, &options),
+                         TUTTI_OK);
+        assert_memory_equal(y, expected, sizeof y);
+    }
+    free(x);
+    munmap(memory, size + 65536);
+}
+
 static void pair(tutti_type type, bool add, void *out, const void *a,
                  const void *b)
 {
@@ -466,6 +498,7 @@ int main(void)
         cmocka_unit_test(sums_are_in_order),
         cmocka_unit_test(products_are_in_order),
         cmocka_unit_test(long_rows_are_in_order),
+        cmocka_unit_test(far_matrices_are_in_order),
         cmocka_unit_test(pairs_are_right),
         cmocka_unit_test(large_products_are_right),
         cmocka_unit_test(overlaps_are_as_if_apart),
