@@ -137,6 +137,9 @@ static int run_kernel(struct run *run)
     struct cli_npy shape;
     int status = CLI_OK;
     tutti_kernel_describe(run->kernel, &run->info);
+    if (run->info.form == TUTTI_FORM_EACH)
+        return cli_fail("%s has no result: expected a function that gives one",
+                        run->info.signature);
     if (map->over)
         status = cli_input_open(&run->input, map->over, &run->info);
     if (!status)

@@ -37,7 +37,7 @@ static tutti_status check(const tutti_kernel *kernel, size_t n,
         return tt_fail(TUTTI_EARG, "%.300s: %zu arguments after i, %u expected",
                        s->text, count, s->parameters);
     for (size_t i = 0; i < count && n > 0; i++)
-        if (arguments[i] == NULL)
+        if (arguments == NULL || arguments[i] == NULL)
             return tt_fail(TUTTI_EARG, "%.300s: argument %zu is NULL", s->text,
                            i + 1);
     if (n > 0 && tt_travel_needed(options))

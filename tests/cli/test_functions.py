@@ -220,6 +220,16 @@ def test_width_of_one_value(tutti):
     )
 
 
+def test_for_each(tutti):
+    (tutti.here / "each.c").write_text("void f(size_t i, double *x) { x[i]++; }")
+    (tutti.here / "x.txt").write_text("1")
+    for items in ("--range=3", "--over=x.txt"):
+        assert tutti.refuses("map", "each.c:f", items) == (
+            "void f(size_t i, double *) has no result: expected a function "
+            "that gives one"
+        )
+
+
 def test_compiler_error_has_the_users_line(tutti):
     (tutti.here / "bad.c").write_text("double f(double x)\n{\n  return y;\n}\n")
     status, out, err = tutti.run("map", "bad.c:f", "--range", "3")

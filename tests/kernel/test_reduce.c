@@ -316,6 +316,8 @@ static void runs_for_each_index(void **state)
         assert_true(y[i] == 4 * i);
     assert_int_equal(tutti_kernel_for(k, N, arguments, 2, NULL), TUTTI_EARG);
     said("2 arguments after i, 3 expected");
+    assert_int_equal(tutti_kernel_for(k, N, NULL, 3, NULL), TUTTI_EARG);
+    said("argument 1 is NULL");
     options.on = "processes";
     assert_int_equal(tutti_kernel_for(k, N, arguments, 3, &options),
                      TUTTI_EPLACE);
