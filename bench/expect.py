@@ -70,7 +70,7 @@ def frequency():
 
 def operations(n, bits):
     """Of vectors, for as many samples as one has lanes: docs/expect.md."""
-    draw = 59 * ((n + 1) // 2) + 3
+    draw = 56 * ((n + 1) // 2) + 6
     return (draw if bits == 53 else draw / 2) + 2 * n - 1 + 4
 
 
