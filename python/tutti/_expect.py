@@ -1,6 +1,7 @@
 """Monte Carlo: the mean of a function over a box, or under a density."""
 
 import functools
+import inspect
 import itertools
 import operator
 import os
@@ -70,7 +71,9 @@ def expect(f, box, samples=None, *, density=None, seed=0, stderr=None,
     density:    a function like f: the result is the integral of f * density
                 over the box; it should integrate to one there (a warning tells
                 when it does not), may be zero, must not be negative. Where it
-                is zero f does not count. None: uniform, the mean of f.
+                is zero f does not count. One of Python may also take a point
+                and the box, its (low, high) as an array (n, 2). None: uniform,
+                the mean of f.
     seed:       a whole number, 0 to 2**64 - 1: sample i is a function of seed
                 and i.
     stderr:     stop when the standard error is not above this.
@@ -110,6 +113,8 @@ def expect(f, box, samples=None, *, density=None, seed=0, stderr=None,
             "void f(int n, size_t m, const double *x, double *out)"
         )
     if not compiled:
+        if density is not None and _takes_box(density):
+            density = _OverBox(density, sides)
         found = _python(f, density, sides, how, vectorized, on, workers,
                         progress)
     elif remote(on, 0, None):
@@ -117,6 +122,8 @@ def expect(f, box, samples=None, *, density=None, seed=0, stderr=None,
     else:
         found = _tutti.expect(f._made, density and density._made, sides, how,
                               on, workers, _bar(progress))
+        f._check()
+        density and density._check()
     return _told(Expectation(*found))
 
 
@@ -189,13 +196,43 @@ def _function(f, n, name):
     from ._native import known, of_points
 
     if known(f):
-        return of_points(f)
+        return of_points(f, n)
     if not callable(f):
         raise TypeError(
             "%s must be C text, a kernel or a function, got %s"
             % (name, type(f).__name__)
         )
     return f
+
+
+class _OverBox:
+    """A density that is called with the box, too."""
+
+    def __init__(self, density, sides):
+        self._density = density
+        self._box = list(zip(sides[::2], sides[1::2]))
+        if _numpy() is not None:
+            self._box = _numpy().array(self._box)
+
+    def __call__(self, x):
+        return self._density(x, self._box)
+
+
+def _takes_box(density):
+    """Whether it must be called with a point and the box."""
+    try:
+        signature = inspect.signature(density)
+    except (TypeError, ValueError):  # it is none, or does not tell
+        return False
+    return not _binds(signature, None) and _binds(signature, None, None)
+
+
+def _binds(signature, *arguments):
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        return False
+    return True
 
 
 @functools.lru_cache(64)

@@ -124,6 +124,9 @@ class Kernel:
     def __repr__(self):
         return "<tutti.kernel %s>" % self.signature
 
+    def _check(self):
+        """Raises what a call raised that could not."""
+
     def __reduce__(self):
         if self._recipe is not None:
             return _make, self._recipe
@@ -407,6 +410,7 @@ def mapped(f, iterables, on, workers, retries, task_timeout, errors, bar, seed,
         return _map_far(k, work, on, workers, options)
     out, width = work.results(k)
     k._made.map(out, work.items, work.width, width, on, workers, bar)
+    k._check()
     return out
 
 
@@ -491,9 +495,11 @@ def reduce(f, items, op="sum", *, on="auto", workers=None, retries=0,
     if work.n and remote(on, retries, task_timeout):
         options["progress"] = progress
         return _reduce_far(k, OPS[op], work, on, workers, options)
-    return k._made.reduce(OPS[op], work.items, work.width, _unit(work.n),
-                          on if isinstance(on, str) else "auto", workers,
-                          _bar(progress))
+    reduced = k._made.reduce(OPS[op], work.items, work.width, _unit(work.n),
+                             on if isinstance(on, str) else "auto", workers,
+                             _bar(progress))
+    k._check()
+    return reduced
 
 
 def _kernel_of(f, items):

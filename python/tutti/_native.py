@@ -72,8 +72,8 @@ def fitting(f, items):
     return k
 
 
-def of_points(f):
-    """The kernel by which f gives the value of a point."""
+def of_points(f, n):
+    """The kernel by which f gives the value of a point of n coordinates."""
     if not hasattr(f, "py_func"):
         return native(f)
     numba = sys.modules["numba"]
@@ -83,12 +83,7 @@ def of_points(f):
             "%s must take an array of float64 and return one, Numba makes it "
             "return %s" % (f.py_func.__name__, result)
         )
-    kernels = _kernels_of(f)
-    if "point" not in kernels:
-        made = _compiled(numba, f, numba.float64, True, numba.float64)
-        address, signature, _ = _cfunc(made)
-        kernels["point"] = _kernel(made, address, signature, None)
-    return kernels["point"]
+    return _Jitted(f, numba.float64, n, result)
 
 
 def _takes(k, items):
@@ -222,10 +217,37 @@ def _low_level(f):
     return address, signature, ctypes.cast(data, ctypes.c_void_p).value
 
 
-def _kernels_of(f):
-    """Numba's jitted functions have no address of C's: what is made has one,
-    and refers to f; f keeps it, so that the collector finds the two."""
-    return vars(f).setdefault("_tutti_kernels", {})
+class _Jitted(Kernel):
+    """Numba's jitted functions have no address of C's: what is made of f has
+    one. C knows no exceptions: the first item that raised one is kept."""
+
+    __slots__ = ("_f", "_rows", "_raised")
+
+    def __init__(self, f, scalar, n, result):
+        import numpy
+
+        # f keeps what is made of it, which refers to f, so that the collector
+        # finds the two.
+        compiled = vars(f).setdefault("_tutti_compiled", {})
+        key = str(scalar), n is not None
+        if key not in compiled:
+            compiled[key] = _compiled(sys.modules["numba"], f, *key, result)
+        self._f, self._rows = f, key[1]
+        self._raised = numpy.zeros(1 + (n or 1), str(scalar))
+        address, signature, _ = _cfunc(compiled[key])
+        made = _tutti.kernel(NATIVE, None, None, signature, address,
+                             self._raised.ctypes.data,
+                             (compiled[key], self._raised))
+        super().__init__(made, None, None)
+
+    def _check(self):
+        if self._raised[0]:
+            item = self._raised[1:] if self._rows else self._raised[1]
+            self._f(item)
+            raise RuntimeError(
+                "%s raised an exception, but none when it was called again "
+                "for %r" % (self._f.py_func.__name__, item)
+            )
 
 
 def _jitted(f, a):
@@ -245,13 +267,7 @@ def _jitted(f, a):
     if len(a) < PLAIN:
         a = numpy.ascontiguousarray(a)
         return numpy.fromiter(map(f, a), result, len(a))
-    key = str(a.dtype), rows
-    kernels = _kernels_of(f)
-    if key not in kernels:
-        made = _compiled(numba, f, scalar, rows, getattr(numba, result))
-        address, signature, _ = _cfunc(made)
-        kernels[key] = _kernel(made, address, signature, None)
-    return kernels[key]
+    return _Jitted(f, scalar, a.shape[1] if rows else None, result)
 
 
 def _result_of(f, given):
@@ -271,20 +287,36 @@ def _result_of(f, given):
 
 
 def _compiled(numba, f, scalar, rows, result):
-    if not rows:
-        return numba.cfunc(result(scalar))(_of_value(f))
-    return numba.cfunc(result(
-        numba.types.CPointer(scalar), numba.int32))(_of_row(numba, f))
+    scalar, result = getattr(numba, scalar), getattr(numba, result)
+    item = [numba.types.CPointer(scalar), numba.int32] if rows else [scalar]
+    call = (_of_row if rows else _of_value)(numba.carray, f, scalar, result)
+    return numba.cfunc(result(*item, numba.types.voidptr))(call)
 
 
-def _of_value(f):
-    return lambda x: f(x)
+def _of_value(carray, f, scalar, result):
+    def call(x, raised):
+        try:
+            return f(x)
+        except Exception:
+            first = carray(raised, 2, scalar)
+            if first[0] == 0:
+                first[1] = x
+                first[0] = 1
+        return result(0)
+
+    return call
 
 
-def _of_row(numba, f):
-    carray = numba.carray
-
-    def call(row, n):
-        return f(carray(row, (n,)))
+def _of_row(carray, f, scalar, result):
+    def call(row, n, raised):
+        x = carray(row, (n,))
+        try:
+            return f(x)
+        except Exception:
+            first = carray(raised, 1 + n, scalar)
+            if first[0] == 0:
+                first[1:] = x
+                first[0] = 1
+        return result(0)
 
     return call

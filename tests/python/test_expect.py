@@ -186,6 +186,12 @@ def test_a_file_that_changes(tmp_path):
     (lambda x: x[:, 0] ** 2,
      lambda x: numpy.where(x[:, 0] < 1, 2 * x[:, 0], 0),
      {"vectorized": True}),
+    (lambda x: x[0] ** 2,
+     lambda x, box: 2 * x[0] if x[0] < box[0][1] / 2 else 0, {}),
+    (lambda x: x[:, 0] ** 2,
+     lambda x, box, end=2: numpy.where(
+         x[:, 0] < box[0, 1] / end, 2 * x[:, 0], 0),
+     {"vectorized": True}),
 ])
 def test_density(f, rho, more):
     for method in ("plain", "lattice"):

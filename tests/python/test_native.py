@@ -243,6 +243,49 @@ def test_numba_njit():
     assert tutti.reduce(f, A, "max") == wanted.max()
 
 
+def test_numba_exceptions():
+    numba = pytest.importorskip("numba")
+
+    @numba.njit
+    def inverse(x):
+        if x == 77:
+            raise KeyError("77")
+        return 1 / x
+
+    @numba.njit
+    def first(row):
+        if row[0] < 0.001:
+            raise ValueError("too small")
+        return row[0]
+
+    @numba.njit
+    def fickle(x):
+        if x == 5 and numpy.random.random() < 0.5:
+            raise ValueError("now and then")
+        return x
+
+    for n in (10, 200000):
+        x = numpy.arange(1.0, n)
+        assert (tutti.map(inverse, x[:70]) == 1 / x[:70]).all()
+        with pytest.raises(ZeroDivisionError):
+            tutti.map(inverse, x - 1)
+        with pytest.raises(ZeroDivisionError):
+            tutti.reduce(inverse, x - 1)
+    with pytest.raises(KeyError, match="77"):
+        tutti.map(inverse, x, on="threads")
+    x[76] = 76
+    assert (tutti.map(inverse, x) == 1 / x).all()
+    rows = numpy.ones((200000, 3))
+    rows[123456, 0] = 0
+    with pytest.raises(ValueError, match="too small"):
+        tutti.map(first, rows)
+    with pytest.raises(ValueError, match="too small"):
+        tutti.expect(first, [(0, 1), (0, 1)], 100000)
+    assert tutti.expect(first, [(1, 2)], 100000).value > 1.4
+    with pytest.raises((ValueError, RuntimeError), match="now and|again for 5"):
+        tutti.map(fickle, numpy.full(200000, 5.0))
+
+
 def test_numba_objects():
     numba = pytest.importorskip("numba")
 
@@ -276,9 +319,9 @@ def test_numba_functions_are_let_go():
 
     f = numba.njit(lambda x: x * 2)
     assert (tutti.map(f, A) == A * 2).all()
-    made = dict(vars(f)["_tutti_kernels"])
+    made = dict(vars(f)["_tutti_compiled"])
     assert (tutti.map(f, A) == A * 2).all()
-    assert made and made == vars(f)["_tutti_kernels"]  # not compiled again
+    assert made and made == vars(f)["_tutti_compiled"]  # not compiled again
     assert pickle.loads(pickle.dumps(f))(3) == 6
 
 
