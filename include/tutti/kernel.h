@@ -252,7 +252,8 @@ TUTTI_MUST_CHECK tutti_status tutti_kernel_reduce_range(
  * lane i mod 32. Those of several blocks, one after the other, are reduced with
  * a unit of 32 as tutti_kernel_reduce() would have reduced all. kernel, op,
  * items, width, n: as tutti_kernel_reduce(); kernel is not NULL. Errors:
- * TUTTI_EARG.  Threads: any.  Cost: that of a C loop over the function.
+ * TUTTI_EARG; TUTTI_ECANCEL in the body of a loop that was cancelled.
+ * Threads: any.  Cost: that of a C loop over the function.
  */
 TUTTI_MUST_CHECK tutti_status tutti_kernel_fold(tutti_kernel *kernel,
                                                 void *lanes, tutti_op op,

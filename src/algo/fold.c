@@ -10,6 +10,7 @@
 
 #include "kernel/builtin/folds.h"
 #include "kernel/kernel.h"
+#include "loop/run.h"
 
 #define BLOCK TT_SWEEP_BLOCK
 #define BLOCKS 4096 /* at most, where the unit is left to us */
@@ -347,7 +348,8 @@ tutti_status tutti_kernel_fold(tutti_kernel *kernel, void *lanes, tutti_op op,
     union lanes made;
     sweep.op = op;
     fill(&made, &sweep);
-    fold_block(&sweep, 0, n, items, made.at);
+    if (!fold_block(&sweep, 0, n, items, made.at))
+        return tt_fail(TUTTI_ECANCEL, TT_RUN_CANCELLED);
     memcpy(lanes, made.at, lanes_size(&sweep));
     return TUTTI_OK;
 }

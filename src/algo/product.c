@@ -246,11 +246,11 @@ struct whole {
 static tutti_status run_pass(struct pass *pass, const struct whole *w)
 {
     size_t left = pass->rows.panels * panel_bytes(pass, &pass->rows);
+    double all = (double)pass->p->a.columns;
     pass->rows.packed = w->packed;
     pass->columns.packed = w->packed + (left + 63) / 64 * 64;
     if (w->parts)
-        return run_loops(pass, w->parts,
-                         (double)pass->n / (double)pass->p->a.columns);
+        return run_loops(pass, w->parts, all > 0 ? (double)pass->n / all : 1);
     pack(pass, 0, pass->rows.panels + pass->columns.panels, 0);
     compute(pass, 0, pass->rows.groups * pass->columns.groups, 0);
     return TUTTI_OK;

@@ -411,6 +411,10 @@ static void one_call_of_many_loops(void **state)
     options.deadline = 100;
     assert_int_equal(tutti_matmul(TUTTI_I64, p.c, p.a, p.b, &options),
                      TUTTI_OK);
+    p.a.columns = p.b.rows = 0;
+    assert_int_equal(tutti_matmul(TUTTI_I64, p.c, p.a, p.b, &options),
+                     TUTTI_OK);
+    assert_int_equal(told.last, ROWS);
     product_free(&p);
 }
 

@@ -115,6 +115,37 @@ static void folds_blocks_one_by_one(void **state)
     tutti_kernel_close(k);
 }
 
+static int cancel(void *arg, size_t done, size_t n)
+{
+    (void)arg, (void)done, (void)n;
+    return 1;
+}
+
+static size_t fold_slowly(void *kernel, size_t begin, size_t end,
+                          unsigned worker)
+{
+    static double x[2048];
+    double lanes[32] = {-1};
+    tutti_status status =
+        tutti_kernel_fold(kernel, lanes, TUTTI_OP_SUM, x, 1, 2048);
+    (void)worker;
+    return status == TUTTI_ECANCEL && lanes[0] == -1 ? begin : end;
+}
+
+static void a_fold_is_never_half_of_one(void **state)
+{
+    (void)state;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    tutti_kernel *k = must_make("#include <unistd.h>\n"
+                                "double f(double x) { usleep(500); "
+                                "return x + 1; }");
+    tutti_loop loop = {.n = 1, .body = fold_slowly, .context = k};
+    options.on = "serial";
+    options.progress = cancel;
+    assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_ECANCEL);
+    tutti_kernel_close(k);
+}
+
 /* All operations on all types, over 0 .. n-1 less 3 where that can be. */
 static void reduces_all_types(void **state)
 {
@@ -429,6 +460,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sums_in_the_promised_order),
         TEST(folds_blocks_one_by_one),
+        TEST(a_fold_is_never_half_of_one),
         TEST(reduces_all_types),
         cmocka_unit_test(wraps_and_spreads_nan),
         TEST(refuses_reductions),
