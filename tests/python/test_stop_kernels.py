@@ -97,8 +97,9 @@ def test_rows(text, x):
 
 
 def test_range():
+    k = tutti.kernel(VALUE)
     with struck():
-        tutti.map(tutti.kernel(VALUE), range(N))
+        tutti.map(k, range(N))
 
 
 def test_launch():
@@ -130,8 +131,10 @@ def test_reduce(on):
 def test_expect(text, how):
     if "density" in how:
         how = dict(how, density=tutti.kernel(how["density"]))
+    k = tutti.kernel(text)
+    tutti.expect(k, CUBE, 1, density=how.get("density"))  # is compiled
     with struck():
-        tutti.expect(tutti.kernel(text), CUBE, **how)
+        tutti.expect(k, CUBE, **how)
 
 
 @pytest.fixture(scope="module")
