@@ -1,6 +1,7 @@
 # The front door; meson does the work. `make` builds build/tutti and .venv.
 export PATH := /usr/bin:/bin:$(PATH)
-prefix ?= /usr/local
+PREFIX ?= /usr/local
+prefix ?= $(PREFIX)
 MESON_FLAGS ?=
 
 .PHONY: all build demo test chaos check bench install format clean

@@ -12,6 +12,7 @@
 #include "run.h"
 
 #define SIDES 4096
+#define TOLD 5 /* standard errors that a density may be off */
 
 struct expect {
     const char *function, *density, *box, *samples, *seed, *error;
@@ -165,8 +166,14 @@ static void print(const tutti_expectation *e, bool weighted)
            "variance        %.6g\nsamples         %llu\n",
            e->value, e->standard_error, e->variance,
            (unsigned long long)e->samples);
-    if (weighted)
-        printf("density         %.6g +- %.1g\n", e->density, e->density_error);
+    if (!weighted)
+        return;
+    printf("density         %.6g +- %.1g\n", e->density, e->density_error);
+    if (fabs(e->density - 1) > fmax(TOLD * e->density_error, 1e-9))
+        fprintf(stderr,
+                "tutti: warning: the density integrates to %.6g +- %.1g over "
+                "the box, not to one\n",
+                e->density, e->density_error);
 }
 
 static tutti_status estimate(tutti_expectation *out, tutti_kernel *f,

@@ -191,8 +191,7 @@ static int fail_unknown(const struct cli_option *table, const char *given)
     const char *near = cli_nearest(name, &table->name, count, sizeof *table);
     if (near)
         return cli_fail("unknown option %s: did you mean %s?", given, near);
-    return cli_fail("unknown option %s: tutti --help lists what there is",
-                    given);
+    return cli_fail("unknown option %s: --help lists what there is", given);
 }
 
 /* The option that `argument` gives; its value behind '=' or the letter, or

@@ -127,10 +127,9 @@ static bool ranges(const struct source *s)
     return !s->array.view.obj;
 }
 
-#define FEW 32        /* tasks that nobody asks the time of */
-#define HERE 32768    /* from so many on a loop costs nothing */
-#define WHOLE 128     /* tasks that a block function gets, or multiples */
-#define SLICE 2e-6    /* seconds */
+#define FEW 8         /* tasks that tell what all take, */
+#define WHOLE 128     /* of a block function, which gets no fewer */
+#define HERE 2048     /* tasks at most, as later ones may be slow */
 #define UNLOOKED 0.05 /* seconds without a look at signals */
 
 static double seconds(void)
@@ -140,42 +139,30 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Tasks of the next slice, as the last one `took` so many seconds. */
-static size_t next_slice(size_t n, double took, size_t unit)
-{
-    double next = took > 0 ? (double)n * SLICE / took : (double)n * 4;
-    next = next < (double)n * 4 ? next : (double)n * 4;
-    return (size_t)next / unit * unit + ((size_t)next < unit ? unit : 0);
-}
-
-/* Without a loop, which would cost more than few tasks do. */
+/* Right here, where a loop would cost more than quick tasks do. */
 static tutti_status call_here(const struct tt_py_kernel *k, char *out,
-                              size_t results_width, const struct source *from)
+                              size_t width, const struct source *from,
+                              const tutti_options *options)
 {
-    const char *items = from->data;
-    size_t item = from->width * tutti_type_size(k->info.item);
-    size_t result = results_width * tutti_type_size(k->info.result);
     bool many =
         k->info.form == TUTTI_FORM_BLOCK || k->info.form == TUTTI_FORM_POINTS;
-    size_t unit = many ? WHOLE : 1;
-    size_t slice = unit > FEW ? unit : FEW;
-    double began = from->n > slice ? seconds() : 0, looked = began;
-    for (size_t left = from->n;;) {
-        slice = slice < left ? slice : left;
-        tutti_status status = tutti_kernel_call(k->kernel, out, results_width,
-                                                items, from->width, slice);
-        if (status != TUTTI_OK || slice == left)
-            return status;
-        double now = seconds();
-        if (now - looked > UNLOOKED && tt_py_look(NULL, 0, 0))
-            return TUTTI_ECANCEL;
-        looked = now - looked > UNLOOKED ? now : looked;
-        items += slice * item;
-        out += slice * result;
-        left -= slice;
-        slice = next_slice(slice, now - began, unit);
-        began = now;
-    }
+    const char *items = from->data;
+    size_t few = many ? WHOLE : FEW, n = from->n < few ? from->n : few;
+    double began = seconds();
+    tutti_status status =
+        tutti_kernel_call(k->kernel, out, width, items, from->width, n);
+    if (status != TUTTI_OK || n == from->n)
+        return status;
+    size_t left = from->n - n;
+    bool quick = left < HERE &&
+                 (seconds() - began) / (double)n * (double)left < UNLOOKED;
+    items += n * from->width * tutti_type_size(k->info.item);
+    out += n * width * tutti_type_size(k->info.result);
+    if (quick)
+        return tutti_kernel_call(k->kernel, out, width, items, from->width,
+                                 left);
+    return tutti_kernel_map(k->kernel, out, width, items, from->width, left,
+                            options);
 }
 
 /* (out, items, width, results_width, on, workers, bar); on None: right here */
@@ -188,7 +175,6 @@ static PyObject *kernel_map(PyObject *self, PyObject *args)
     PyObject *to, *items, *on, *workers, *bar;
     Py_ssize_t width, results_width;
     tutti_status status;
-    bool here = false;
     if (!PyArg_ParseTuple(args, "OOnnOOO", &to, &items, &width, &results_width,
                           &on, &workers, &bar))
         return NULL;
@@ -197,12 +183,12 @@ static PyObject *kernel_map(PyObject *self, PyObject *args)
                     k->info.signature) < 0 ||
         tt_py_array_get(&out, to, TT_PY_TYPE(k->info.result), true, "out") ||
         check_array(&out, from.n * (size_t)results_width, "out") ||
-        (!(here = on == Py_None && from.n < HERE) &&
-         tt_py_wait_read(&wait, on, workers, bar));
+        tt_py_wait_read(&wait, on, workers, bar);
     if (!bad) {
         PyThreadState *thread = PyEval_SaveThread();
-        if (here)
-            status = call_here(k, out.data, (size_t)results_width, &from);
+        if (on == Py_None)
+            status = call_here(k, out.data, (size_t)results_width, &from,
+                               &wait.options);
         else if (ranges(&from))
             status = tutti_kernel_map_range(k->kernel, out.data, from.first,
                                             from.step, from.n, &wait.options);

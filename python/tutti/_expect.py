@@ -61,7 +61,8 @@ def expect(f, box, samples=None, *, density=None, seed=0, stderr=None,
     """The mean of f over a box, by random points.
 
     f:          C text, "double f(int n, const double *x) {...}", or just an
-                expression of x0, x1, ...; a tutti.kernel; a compiled function
+                expression of x0, x1, ... in C, where 1/2 is 0 and 0.5 a half,
+                and powers are pow(x0, 3); a tutti.kernel; a compiled function
                 of ctypes, cffi, Numba or SciPy; or a function of Python: of a
                 point, an array of its coordinates (a tuple where NumPy is not
                 installed).
@@ -75,7 +76,7 @@ def expect(f, box, samples=None, *, density=None, seed=0, stderr=None,
                 and the box, its (low, high) as an array (n, 2). None: uniform,
                 the mean of f.
     seed:       a whole number, 0 to 2**64 - 1: sample i is a function of seed
-                and i.
+                and i, so that the same call gives the same value.
     stderr:     stop when the standard error is not above this.
     method:     "plain"; or "lattice", for smooth functions: far more exact.
     vectorized: f (and density) takes an array (m, n) of points and returns (m,)
@@ -153,7 +154,7 @@ def _sides(box):
     return array("d", itertools.chain.from_iterable(rows))
 
 
-def _whole(value, name, most):
+def _whole(value, name, least, most):
     try:
         value = operator.index(value)
     except TypeError:
@@ -162,9 +163,9 @@ def _whole(value, name, most):
                 "%s must be a whole number, got %r" % (name, value)
             ) from None
         value = int(value)
-    if not 0 <= value <= most:
+    if not least <= value <= most:
         raise ValueError(
-            "%s must be 0 to %d, got %d" % (name, most, value)
+            "%s must be %d to %d, got %d" % (name, least, most, value)
         )
     return value
 
@@ -172,9 +173,7 @@ def _whole(value, name, most):
 def _how(samples, seed, stderr, method, bits):
     """(samples, seed, stderr, method, bits), as C takes them."""
     if samples is not None:
-        samples = _whole(samples, "samples", 2**63)
-        if samples < 1:
-            raise ValueError("samples must be 1 or more, got %d" % samples)
+        samples = _whole(samples, "samples", 1, 2**63)
     if method not in METHODS:
         raise ValueError(
             "method must be 'plain' or 'lattice', got %r" % (method,)
@@ -183,7 +182,7 @@ def _how(samples, seed, stderr, method, bits):
         raise ValueError("bits must be 53 or 32, got %r" % (bits,))
     if stderr is not None and not stderr > 0:
         raise ValueError("stderr must be above 0, got %r" % (stderr,))
-    return (samples or 0, _whole(seed, "seed", 2**64 - 1),
+    return (samples or 0, _whole(seed, "seed", 0, 2**64 - 1),
             float(stderr or 0), METHODS[method], bits)
 
 

@@ -250,7 +250,7 @@ tutti_status tutti_matmul(tutti_type type, tutti_matrix c, tutti_matrix a,
     struct tt_product p = {.c = c, .a = a, .b = b};
     type = type == TUTTI_U64 ? TUTTI_I64 : type == TUTTI_U32 ? TUTTI_I32 : type;
     tutti_status status = check(type, &p, options);
-    if (status != TUTTI_OK)
+    if (status != TUTTI_OK || c.rows == 0 || c.columns == 0)
         return status;
     if (c.rows == 1 || tt_linalg_by_columns(c)) {
         p.c = tt_linalg_transpose(c);

@@ -108,8 +108,8 @@ static void find_void(struct tt_signature *s, const struct tt_shape *shape)
     if (n == 3 && is_input(&k[1]) && is_plain(&k[2], TT_BASE_INT) &&
         is_output(&k[3]))
         take(s, TUTTI_FORM_ROWS, &k[1], &k[3]);
-    if (n == 3 && is_plain(&k[1], TT_BASE_SIZE) && is_input(&k[2]) &&
-        is_output(&k[3]))
+    if (n == 3 && is_plain(&k[1], TT_BASE_SIZE) && !k[1].index &&
+        is_input(&k[2]) && is_output(&k[3]))
         take(s, TUTTI_FORM_BLOCK, &k[2], &k[3]);
     if (n == 4 && is_plain(&k[1], TT_BASE_INT) &&
         is_plain(&k[2], TT_BASE_SIZE) && is_input(&k[3]) && is_output(&k[4]))

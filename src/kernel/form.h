@@ -29,6 +29,7 @@ struct tt_kind {
     enum tt_base base;
     bool constant; /* what it points to, if it is a pointer */
     unsigned stars;
+    bool index; /* it is named i */
 };
 
 /* A function's types: kinds[0] is what it returns. */

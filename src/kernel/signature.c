@@ -164,7 +164,7 @@ static unsigned read_words(struct tt_lexer *lexer)
 static struct tt_kind read_kind(struct tt_lexer *lexer)
 {
     unsigned seen = read_words(lexer);
-    struct tt_kind kind = {base_of(seen), (seen & W_CONST) != 0, 0};
+    struct tt_kind kind = {base_of(seen), (seen & W_CONST) != 0, 0, false};
     while (take(lexer, "*")) {
         kind.stars++;
         while (take(lexer, "const") || take(lexer, "restrict") ||
@@ -179,6 +179,7 @@ static bool read_parameter(struct tt_lexer *lexer, struct tt_kind *kind)
 {
     *kind = read_kind(lexer);
     struct tt_token token = tt_lexer_peek(lexer);
+    kind->index = tt_token_is(&token, "i");
     if (token.kind == TT_TOKEN_NAME)
         next(lexer);
     token = tt_lexer_peek(lexer);

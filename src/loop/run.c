@@ -272,11 +272,11 @@ void tt_run_tell(struct tutti_run *run, uint64_t now, bool last)
         tt_run_close(run, TUTTI_ECANCEL, TT_RUN_CANCELLED);
 }
 
+_Thread_local struct tt_here tt_here;
+
 /* As long as tasks cost what they did, a slice takes 2 us, beside which a look
  * at the clock is nothing. They grow from 1 where that is not known, and get
  * smaller where it shows that it is wrong. */
-_Thread_local struct tt_here tt_here;
-
 #define SLICE_NS 2000.0
 #define QUICK_NS 5000000u
 #define SLOW_NS 20000000u
@@ -308,6 +308,8 @@ bool tt_run_look(void)
     next_slice(now);
     if (tt_here.caller)
         tt_run_tell(run, now, false);
+    if (now >= run->finish)
+        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
     tt_here.stopped = atomic_load_explicit(&run->closed, memory_order_relaxed);
     return tt_here.stopped;
 }

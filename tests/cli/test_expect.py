@@ -87,6 +87,12 @@ def test_a_density(tutti):
     assert abs(value - 1) < 5 * error
 
 
+def test_a_density_that_is_none(tutti):
+    status, out, err = tutti.run("expect", "x0", "--box=0:1", "--density=x0")
+    assert status == 0 and "value " in out
+    assert "the density integrates to 0.5" in err and "not to one" in err
+
+
 def test_explain(tutti):
     status, out, err = tutti.run("expect", "x0", "--box=0:1", "--explain")
     assert status == 0 and "1048576 tasks" in err and "caller   |" in err

@@ -68,7 +68,7 @@ def test_python_side_has_the_same_options(tutti):
         ("help map x", "unexpected argument 'x': tutti help takes one command"),
         ("info x",
          "unexpected argument 'x': tutti --help tells what goes where"),
-        ("info --wide", "unknown option --wide: tutti --help lists what there "
+        ("info --wide", "unknown option --wide: --help lists what there "
          "is"),
         ("map", "the function is missing: expected tutti map FILE.c:NAME ...; "
          "tutti help map tells all"),
@@ -79,11 +79,11 @@ def test_python_side_has_the_same_options(tutti):
         ("map f.c:half --progess",
          "unknown option --progess: did you mean --progress?"),
         ("map f.c:half --zebra 3",
-         "unknown option --zebra: tutti --help lists what there is"),
+         "unknown option --zebra: --help lists what there is"),
         ("map f.c:half --zebra=3",
-         "unknown option --zebra=3: tutti --help lists what there is"),
+         "unknown option --zebra=3: --help lists what there is"),
         ("map f.c:half -x",
-         "unknown option -x: tutti --help lists what there is"),
+         "unknown option -x: --help lists what there is"),
         ("map f.c:half --progress=yes",
          "--progress=yes: --progress takes no value"),
         ("map f.c:half --range 3 --range 3",

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -143,6 +144,33 @@ static void a_fold_is_never_half_of_one(void **state)
     options.on = "serial";
     options.progress = cancel;
     assert_int_equal(tutti_loop_run(&loop, &options), TUTTI_ECANCEL);
+    tutti_kernel_close(k);
+}
+
+static size_t calls;
+
+static double slow(double x)
+{
+    usleep(500);
+    calls++;
+    return x;
+}
+
+static void a_block_ends_at_the_deadline(void **state)
+{
+    (void)state;
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    tutti_kernel *k;
+    double sum = -1;
+    options.on = "serial";
+    options.deadline = 0.05;
+    assert_int_equal(
+        tutti_kernel_native(&k, (void (*)(void))slow, "double (double)", NULL),
+        TUTTI_OK);
+    assert_int_equal(tutti_kernel_reduce_range(k, &sum, TUTTI_OP_SUM, 0, 1,
+                                               60000, 65536, &options),
+                     TUTTI_ETIME);
+    assert_true(sum == -1 && calls < 60000);
     tutti_kernel_close(k);
 }
 
@@ -461,6 +489,7 @@ int main(void)
         TEST(sums_in_the_promised_order),
         TEST(folds_blocks_one_by_one),
         TEST(a_fold_is_never_half_of_one),
+        TEST(a_block_ends_at_the_deadline),
         TEST(reduces_all_types),
         cmocka_unit_test(wraps_and_spreads_nan),
         TEST(refuses_reductions),

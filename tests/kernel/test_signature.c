@@ -71,6 +71,8 @@ static void reads_accepted_forms(void **state)
          "void f(size_t i, double, const float *, uint32_t *)", TUTTI_FORM_EACH,
          0, 0},
         {"void f(size_t i) {", "void f(size_t i)", TUTTI_FORM_EACH, 0, 0},
+        {"void f(size_t i, const double *x, double *y) {",
+         "void f(size_t i, const double *, double *)", TUTTI_FORM_EACH, 0, 0},
         {"__attribute__((noinline)) double f(double x) "
          "__attribute__((const));",
          "double f(double x)", TUTTI_FORM_SCALAR, TUTTI_F64, TUTTI_F64},

@@ -226,7 +226,7 @@ def test_boxes(box, message):
 
 
 @pytest.mark.parametrize("given, kind, message", [
-    ({"samples": 0}, ValueError, "1 or more"),
+    ({"samples": 0}, ValueError, "must be 1 to"),
     ({"samples": 1.5}, TypeError, "whole"),
     ({"seed": -1}, ValueError, "seed"), ({"seed": 2**64}, ValueError, "seed"),
     ({"stderr": 0}, ValueError, "stderr"),
