@@ -86,15 +86,10 @@ static void make_values(const struct tt_sweep *s, void *to, size_t begin,
     }
 }
 
-static bool is_block(tutti_form form)
-{
-    return form == TUTTI_FORM_BLOCK || form == TUTTI_FORM_POINTS;
-}
-
 /* Tasks of the next call, of `left` or of `most`: a block function gets all. */
 static size_t next_call(const struct tt_sweep *s, size_t left, size_t most)
 {
-    size_t n = is_block(s->form) ? left : tt_run_slice();
+    size_t n = tt_form_is_block(s->form) ? left : tt_run_slice();
     n = n < most ? n : most;
     return n < left ? n : left;
 }
@@ -148,7 +143,7 @@ size_t tt_apply_away(const tt_function functions[2], const void *context,
         return tt_fold_away(&s, begin, end, items, results);
     /* One by one, so that a crash has its task; a block has them all. */
     for (size_t n; begin < end; begin += n, results += n * s.result_size) {
-        n = is_block(s.form) ? end - begin : 1;
+        n = tt_form_is_block(s.form) ? end - begin : 1;
         tutti_worker_at(begin);
         (void)tt_apply_call(&s, begin, begin + n, items, results);
         items = items ? items + n * s.item_size : NULL;
@@ -160,7 +155,7 @@ size_t tt_apply_away(const tt_function functions[2], const void *context,
  * values at a time it would lose to one call for all. */
 static size_t unit_of(tutti_form form)
 {
-    return is_block(form) ? BLOCK_UNIT : 1;
+    return tt_form_is_block(form) ? BLOCK_UNIT : 1;
 }
 
 tutti_status tt_apply_send(const struct tt_sweep *sweep, const void *items,

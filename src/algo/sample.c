@@ -72,12 +72,6 @@ static bool make_room(struct room *room, const struct tt_sampler *s)
     return true;
 }
 
-/* Whether a function takes points together. */
-static bool takes_many(const struct tt_callee *c)
-{
-    return c->form == TUTTI_FORM_BLOCK || c->form == TUTTI_FORM_POINTS;
-}
-
 /* False: it was stopped. */
 static bool call(const struct tt_sampler *s, int which, const struct room *room,
                  size_t m, double *out)
@@ -99,7 +93,9 @@ static bool call(const struct tt_sampler *s, int which, const struct room *room,
     }
     bool stopped = false;
     for (size_t j = 0, k; j < m && !stopped; j += k) {
-        k = takes_many(c) || tt_run_slice() > m - j ? m - j : tt_run_slice();
+        k = tt_form_is_block(c->form) || tt_run_slice() > m - j
+                ? m - j
+                : tt_run_slice();
         entry(s->function[which], c->user, k, x + j * (c->rows ? s->n : 1),
               s->n, out + j, m);
         stopped = tt_run_past(k);
@@ -125,7 +121,8 @@ static bool evaluate(const struct tt_sampler *s, const struct room *room,
 static size_t next_chunk(const struct tt_sampler *s, const struct room *room,
                          size_t left)
 {
-    bool many = takes_many(&s->callee[0]) || takes_many(&s->callee[1]);
+    bool many = tt_form_is_block(s->callee[0].form) ||
+                tt_form_is_block(s->callee[1].form);
     size_t most = many && tt_run_slice() < TT_GROUP ? TT_GROUP : room->chunk;
     return most < left ? most : left;
 }

@@ -11,6 +11,12 @@
 #define TT_SIGNATURE_NAME 128
 #define TT_SIGNATURE_MOST 16 /* parameters */
 
+/* Whether a function of this form takes tasks together. */
+static inline bool tt_form_is_block(tutti_form form)
+{
+    return form == TUTTI_FORM_BLOCK || form == TUTTI_FORM_POINTS;
+}
+
 /* A value, or an array of them. */
 struct tt_parameter {
     tutti_type type;

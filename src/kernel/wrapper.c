@@ -68,7 +68,7 @@ static void put_row_call(FILE *to, const struct tt_signature *s)
 
 static void put_calls(FILE *to, const struct tt_signature *s)
 {
-    if (s->form != TUTTI_FORM_BLOCK && s->form != TUTTI_FORM_POINTS)
+    if (!tt_form_is_block(s->form))
         fputs("    for (__SIZE_TYPE__ tt_i = 0; tt_i < tt_n; tt_i++)\n    ",
               to);
     switch (s->form) {

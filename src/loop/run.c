@@ -308,8 +308,7 @@ bool tt_run_look(void)
     next_slice(now);
     if (tt_here.caller)
         tt_run_tell(run, now, false);
-    if (now >= run->finish)
-        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+    tt_run_check_deadline(run, now);
     tt_here.stopped = atomic_load_explicit(&run->closed, memory_order_relaxed);
     return tt_here.stopped;
 }
@@ -380,8 +379,7 @@ void tt_run_work(struct tutti_run *run, uint64_t invited)
             now = tt_run_body(run, lane, &grain, &range, tt_clock());
             if (forked(run))
                 break; /* the rest is the parent's */
-            if (now >= run->finish)
-                tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+            tt_run_check_deadline(run, now);
         }
         tt_budget_inside--;
         tt_lane_turn(lane, TT_IDLE, now);

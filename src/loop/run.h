@@ -164,6 +164,13 @@ void tt_run_close(struct tutti_run *run, tutti_status status,
 #define TT_RUN_CANCELLED "cancelled by the progress callback"
 #define TT_RUN_LATE "the deadline passed before the last task"
 
+/* Closes a run whose deadline has passed. */
+static inline void tt_run_check_deadline(struct tutti_run *run, uint64_t now)
+{
+    if (now >= run->finish)
+        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+}
+
 /* Tells progress in the caller's thread, `last` or when it is due. */
 void tt_run_tell(struct tutti_run *run, uint64_t now, bool last);
 

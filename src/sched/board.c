@@ -319,8 +319,7 @@ void tt_board_look(struct tutti_run *run, uint64_t now)
 
 static void watch(struct tutti_run *run, uint64_t now)
 {
-    if (now >= run->finish)
-        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+    tt_run_check_deadline(run, now);
     if (run->automatic)
         sample(run, now);
     look(run, now);

@@ -334,8 +334,7 @@ size_t tutti_run_workers(tutti_run *run, long *pids, size_t room)
 static uint64_t between(struct tutti_run *run, uint64_t now)
 {
     tt_run_tell(run, now, false);
-    if (now >= run->finish)
-        tt_run_close(run, TUTTI_ETIME, TT_RUN_LATE);
+    tt_run_check_deadline(run, now);
     if (!run->watched || now < run->look)
         return run->options.progress ? tt_clock() : now;
     tt_board_look(run, now);

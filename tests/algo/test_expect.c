@@ -108,6 +108,17 @@ static void assert_same(const tutti_expectation *a, const tutti_expectation *b)
     assert_memory_equal(a, b, sizeof *a);
 }
 
+/* Two kernels of one function see the same points. */
+static void assert_alike(tutti_kernel *f, tutti_kernel *g, size_t n,
+                         uint64_t samples)
+{
+    tutti_expect_options how = TUTTI_EXPECT_OPTIONS_INIT;
+    how.samples = samples;
+    tutti_expectation a = expect(f, n, &how, "serial", 0);
+    tutti_expectation b = expect(g, n, &how, "serial", 0);
+    assert_same(&a, &b);
+}
+
 static void bits_are_the_same_everywhere(void **state)
 {
     tutti_kernel *f = kernel(norm_text);
@@ -151,13 +162,8 @@ static void functions_may_be_blocks(void **state)
                "        for (size_t j = 0; j < m; j++)\n"
                "            out[j] += x[d * m + j] * x[d * m + j]; }");
     (void)state;
-    for (size_t n = 1; n <= 9; n += 4) {
-        tutti_expect_options how = TUTTI_EXPECT_OPTIONS_INIT;
-        how.samples = 12345;
-        tutti_expectation a = expect(point, n, &how, "serial", 0);
-        tutti_expectation b = expect(block, n, &how, "serial", 0);
-        assert_same(&a, &b);
-    }
+    for (size_t n = 1; n <= 9; n += 4)
+        assert_alike(point, block, n, 12345);
     tutti_kernel_close(point);
     tutti_kernel_close(block);
 }
@@ -186,13 +192,8 @@ static TILT
                                          "double tilt(int n, const double *x)",
                                          NULL),
                      TUTTI_OK);
-    for (size_t n = 1; n <= 8; n++) {
-        tutti_expect_options how = TUTTI_EXPECT_OPTIONS_INIT;
-        how.samples = 5001;
-        tutti_expectation a = expect(text, n, &how, "serial", 0);
-        tutti_expectation b = expect(native, n, &how, "serial", 0);
-        assert_same(&a, &b);
-    }
+    for (size_t n = 1; n <= 8; n++)
+        assert_alike(text, native, n, 5001);
     tutti_kernel_close(text);
     tutti_kernel_close(native);
 }

@@ -386,16 +386,22 @@ static int tell(void *arg, size_t done, size_t n)
     return told->cancel;
 }
 
+static tutti_options telling(struct told *told, const char *on)
+{
+    tutti_options options = TUTTI_OPTIONS_INIT;
+    options.on = on;
+    options.progress = tell;
+    options.progress_arg = told;
+    return options;
+}
+
 static void one_call_of_many_loops(void **state)
 {
     (void)state;
     struct product p = product_new(4);
     struct told told = {0};
     tutti_report report = TUTTI_REPORT_INIT;
-    tutti_options options = TUTTI_OPTIONS_INIT;
-    options.on = "threads:2";
-    options.progress = tell;
-    options.progress_arg = &told;
+    tutti_options options = telling(&told, "threads:2");
     options.report = &report;
     assert_int_equal(tutti_matmul(TUTTI_I64, p.c, p.a, p.b, &options),
                      TUTTI_OK);
@@ -433,10 +439,7 @@ static void a_part_may_be_cancelled(void **state)
     (void)state;
     struct told told = {0};
     struct tt_parts parts;
-    tutti_options options = TUTTI_OPTIONS_INIT;
-    options.on = "serial";
-    options.progress = tell;
-    options.progress_arg = &told;
+    tutti_options options = telling(&told, "serial");
     tt_parts_begin(&parts, &options, 10);
     tutti_loop loop = {.n = 4, .body = slow, .context = &told};
     assert_int_equal(tt_parts_run(&parts, &loop, 0.5), TUTTI_ECANCEL);
@@ -454,10 +457,7 @@ static void no_part_begins_when_cancelled(void **state)
     (void)state;
     struct told told = {.cancel = true};
     struct tt_parts parts;
-    tutti_options options = TUTTI_OPTIONS_INIT;
-    options.on = "serial";
-    options.progress = tell;
-    options.progress_arg = &told;
+    tutti_options options = telling(&told, "serial");
     tt_parts_begin(&parts, &options, 10);
     tutti_loop loop = {.n = 4, .body = nothing};
     assert_int_equal(tt_parts_run(&parts, &loop, 0.5), TUTTI_OK);

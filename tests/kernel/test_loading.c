@@ -19,22 +19,10 @@
 #include <tutti/expect.h>
 #include <tutti/kernel.h>
 
+#include "child.h"
 #include "core/load.h"
 #include "scratch.h"
 #include "seed.h"
-
-/* The allocators of both sanitizers stay locked in a child of a process whose
- * other threads were allocating. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
 
 #define SECONDS 30 /* for a child; none needs them */
 
@@ -52,15 +40,6 @@ static void compile_by(const char *script)
     const char *path = scratch_write("slow", text);
     assert_int_equal(chmod(path, 0700), 0);
     assert_int_equal(setenv("CC", path, 1), 0);
-}
-
-static void check_child(pid_t child)
-{
-    int status;
-    assert_true(child > 0);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        fail_msg("the child ended with status %x", status);
 }
 
 /* Of n coordinates: compiled for them, then drawn. */

@@ -8,21 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "seed.h"
 #include "tally.h"
-
-/* The allocators of both sanitizers stay locked in a child of a process whose
- * other threads were allocating. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
 
 #define SECONDS 20 /* for a child; none needs them */
 
@@ -43,16 +31,6 @@ static bool loop_works(const char *on)
         good = good && tally->times[i] == 1;
     tally_free(tally);
     return good;
-}
-
-/* The child's status: 0, or what went wrong. */
-static void check_child(pid_t child)
-{
-    int status;
-    assert_true(child > 0);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        fail_msg("the child ended with status %x", status);
 }
 
 static void *works(void *on)
